@@ -1,30 +1,37 @@
 // The contract's types by name; the app imports these and never the schemas, so zod stays out of its bundle.
-import type { z } from "@hono/zod-openapi";
+import type { z } from "zod";
 import type * as schemas from "./schemas.ts";
 
-export type Estimate = z.infer<typeof schemas.EstimateSchema>;
-export type Control = z.infer<typeof schemas.ControlSchema>;
-export type Baseline = z.infer<typeof schemas.BaselineSchema>;
-export type Claim = z.infer<typeof schemas.ClaimSchema>;
-export type Piece = z.infer<typeof schemas.PieceSchema>;
-export type Strip = z.infer<typeof schemas.StripSchema>;
-export type Histogram = z.infer<typeof schemas.HistogramSchema>;
-export type Reading = z.infer<typeof schemas.ReadingSchema>;
-export type FeatureRow = z.infer<typeof schemas.FeatureRowSchema>;
-export type FeatureList = z.infer<typeof schemas.FeatureListSchema>;
-export type Band = z.infer<typeof schemas.BandSchema>;
-export type Interval = z.infer<typeof schemas.IntervalSchema>;
-export type Logit = z.infer<typeof schemas.LogitSchema>;
-export type Neighbour = z.infer<typeof schemas.NeighbourSchema>;
-export type ContextReading = z.infer<typeof schemas.ContextReadingSchema>;
-export type FeaturePage = z.infer<typeof schemas.FeaturePageSchema>;
-export type DictionarySummary = z.infer<typeof schemas.DictionarySummarySchema>;
-export type Stage = z.infer<typeof schemas.StageSchema>;
-export type Series = z.infer<typeof schemas.SeriesSchema>;
-export type ContextProgress = z.infer<typeof schemas.ContextProgressSchema>;
-export type Problem = z.infer<typeof schemas.ProblemSchema>;
-export type RunState = z.infer<typeof schemas.RunStateSchema>;
 export type ModelInfo = z.infer<typeof schemas.ModelInfoSchema>;
 export type PromptRequest = z.infer<typeof schemas.PromptRequestSchema>;
 export type PromptReply = z.infer<typeof schemas.PromptReplySchema>;
 export type Home = z.infer<typeof schemas.HomeSchema>;
+export type {
+  Band,
+  ContextReading,
+  DictionarySummary,
+  FeatureList,
+  FeaturePage,
+  FeatureRow,
+  Histogram,
+  Interval,
+  Logit,
+  Neighbour,
+  Piece,
+  Strip,
+} from "../analysis/page.ts";
+export type {
+  Baseline,
+  Claim,
+  Control,
+  Estimate,
+  Reading,
+  Verdict,
+} from "../evidence/claim.ts";
+export type {
+  ContextProgress,
+  Problem,
+  RunState,
+  Series,
+  Stage,
+} from "../workspace/run-state.ts";

@@ -1,69 +1,93 @@
 // The claim: a finding with its figures, its control and its rivals. Nothing above states a figure without it.
+import { z } from "zod";
 
-/** A figure with its 95 % interval (document bootstrap unless the metric says otherwise). */
-export interface Estimate {
-  value: number;
-  low: number | null;
-  high: number | null;
+/** `schema.nullable()` would carry the schema's id along; a union keeps the two apart in OpenAPI. */
+export function orNull<T extends z.ZodType>(schema: T): z.ZodUnion<readonly [T, z.ZodNull]> {
+  return z.union([schema, z.null()]);
 }
 
-export type ControlKind =
-  | "permuted-weights"
-  | "step-0"
-  | "random-directions"
-  | "density-matched"
-  | "constant";
+const estimate = {
+  value: z.number(),
+  low: z.number().nullable(),
+  high: z.number().nullable(),
+};
 
-/** The same procedure where the effect cannot be, at equal budget. */
-export interface Control extends Estimate {
-  kind: ControlKind;
-  /** How many independent draws the range covers. */
-  draws: number;
-}
+export const EstimateSchema = z.object(estimate).meta({ id: "Estimate" });
 
-export type BaselineKind =
-  | "best-neuron"
-  | "layer-wide-dictionary"
-  | "data-points"
-  | "pca"
-  | "top-neurons"
-  | "linear-probe"
-  | "token-table"
-  | "bigram-table";
+export const ControlSchema = z
+  .object({
+    ...estimate,
+    kind: z.enum([
+      "permuted-weights",
+      "step-0",
+      "random-directions",
+      "density-matched",
+      "constant",
+    ]),
+    draws: z.number().int(),
+  })
+  .meta({ id: "Control" });
 
-/** The cheap explanation, or (for the probe) the ceiling. */
-export interface Baseline extends Estimate {
-  kind: BaselineKind;
-  /** Which unit, when there is one: a neuron's index. */
-  unit: number | null;
-}
+export const BaselineSchema = z
+  .object({
+    ...estimate,
+    kind: z.enum([
+      "best-neuron",
+      "layer-wide-dictionary",
+      "data-points",
+      "pca",
+      "top-neurons",
+      "linear-probe",
+      "token-table",
+      "bigram-table",
+    ]),
+    unit: z.number().int().nullable(),
+  })
+  .meta({ id: "Baseline" });
 
-export type SplitName = "grow" | "dictionary" | "select" | "eval";
-export type Verdict = "holds" | "fails" | "undecided" | "pending";
+export const SplitSchema = z.enum(["grow", "dictionary", "select", "eval"]);
 
-export interface Claim {
-  /** Stable within its artifact, e.g. `r_given_token/hebrew/1790`. */
-  id: string;
-  statement: string;
-  metric: string;
-  better: "higher" | "lower";
-  estimate: Estimate;
-  /** Null until it has been computed; the verdict is then `pending`. */
-  control: Control | null;
-  baselines: Baseline[];
-  /** Where the unit was chosen; null when nothing was chosen. */
-  chosen_on: SplitName | null;
-  judged_on: SplitName;
-  /** Tokens (or pairs) the figure is taken over, and the documents they lie in. */
-  n: number;
-  n_documents: number;
-  /** Units tried on each side when one was chosen. */
-  n_tried: number;
-  /** By how much the value must clear the control. */
-  margin: number;
-  seeds: number[];
-  verdict: Verdict;
-}
+export const VerdictSchema = z.enum(["holds", "fails", "undecided", "pending"]);
+
+export const ClaimSchema = z
+  .object({
+    id: z.string(),
+    statement: z.string(),
+    metric: z.string(),
+    better: z.enum(["higher", "lower"]),
+    estimate: EstimateSchema,
+    control: orNull(ControlSchema),
+    baselines: z.array(BaselineSchema),
+    chosen_on: SplitSchema.nullable(),
+    judged_on: SplitSchema,
+    n: z.number(),
+    n_documents: z.number(),
+    n_tried: z.number(),
+    margin: z.number(),
+    seeds: z.array(z.number()),
+    verdict: VerdictSchema,
+  })
+  .meta({ id: "Claim" });
+
+/** A short claim for a row: value, interval, control, best neuron. */
+export const ReadingSchema = z
+  .object({
+    estimate: EstimateSchema,
+    control: orNull(ControlSchema),
+    neuron: z.number().nullable(),
+    verdict: VerdictSchema,
+  })
+  .meta({ id: "Reading" });
+
+export type Estimate = z.infer<typeof EstimateSchema>;
+export type Control = z.infer<typeof ControlSchema>;
+export type Baseline = z.infer<typeof BaselineSchema>;
+export type Claim = z.infer<typeof ClaimSchema>;
+export type Reading = z.infer<typeof ReadingSchema>;
+export type BaselineKind = Baseline["kind"];
+export type ControlKind = Control["kind"];
+export type Split = z.infer<typeof SplitSchema>;
+export type Verdict = z.infer<typeof VerdictSchema>;
 
 /** Rivals that a claim must at least equal; the others are ceilings or context. */
 const rivals: ReadonlySet<BaselineKind> = new Set([
