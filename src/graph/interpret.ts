@@ -1,0 +1,75 @@
+// What the values are, by mathematics alone: plain float64 loops, the judge of every backend.
+import { fail } from "../base/errors.ts";
+import { allocate, type DType, type Tensor, tensor } from "../tensor/tensor.ts";
+import { type Cells, opOf } from "./op.ts";
+import type { Program } from "./program.ts";
+import { isFloat, reachable, showShape, type Value } from "./value.ts";
+
+/**
+ * Evaluates outputs. Floats come back as float64 whatever their dtype, other values in their own.
+ * Weights in files are not read: feed them by name.
+ */
+export function interpret(
+  of: Program | Readonly<Record<string, Value>>,
+  feeds: Readonly<Record<string, Tensor>>,
+): Record<string, Tensor> {
+  const outputs = isProgram(of) ? of.values : of;
+  const roots = Object.values(outputs);
+  const order = reachable(roots);
+  const last = new Map<number, number>();
+  for (const value of order) for (const from of value.inputs) last.set(from.id, value.id);
+  for (const root of roots) last.set(root.id, Number.POSITIVE_INFINITY);
+  const cells = new Map<number, Cells>();
+  for (const value of order) {
+    cells.set(value.id, evaluate(value, cells, feeds));
+    for (const from of value.inputs) if (last.get(from.id) === value.id) cells.delete(from.id);
+  }
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, value]) => [name, toTensor(value, cells.get(value.id)!)]),
+  );
+}
+
+function evaluate(
+  value: Value,
+  cells: ReadonlyMap<number, Cells>,
+  feeds: Readonly<Record<string, Tensor>>,
+): Cells {
+  if (value.op === "constant") return toCells(value.attrs.tensor as Tensor);
+  const op = opOf(value);
+  if (op !== undefined)
+    return op.reference(
+      value.inputs.map(({ id }) => cells.get(id)!),
+      value,
+    );
+  const fed = feeds[value.name!];
+  if (fed === undefined)
+    fail("interpret/feeds", `the ${value.op} ${value.name} was not fed`, {
+      got: Object.keys(feeds).join(", "),
+      wanted: value.name,
+    });
+  if (fed.shape.length !== value.shape.length || fed.shape.some((n, i) => n !== value.shape[i]))
+    fail("interpret/feeds", `${value.name} has another shape`, {
+      got: showShape(fed.shape),
+      wanted: showShape(value.shape),
+    });
+  return toCells(fed);
+}
+
+function isProgram(of: Program | Readonly<Record<string, Value>>): of is Program {
+  return (of as Program).bytes instanceof Uint8Array;
+}
+
+/** Numbers of any dtype but the halves. */
+function toCells({ data, dtype }: Tensor): Cells {
+  if (dtype === "float16" || dtype === "bfloat16")
+    fail("interpret/dtype", "half floats are widened before they are used", { got: dtype });
+  return Float64Array.from(data as ArrayLike<number | bigint>, Number);
+}
+
+function toTensor({ dtype, shape }: Value, cells: Cells): Tensor {
+  const kept: DType = isFloat(dtype) ? "float64" : dtype;
+  const data = allocate(kept, cells.length);
+  for (let i = 0; i < cells.length; i++)
+    data[i] = (kept === "int64" ? BigInt(cells[i]!) : cells[i]!) as never;
+  return tensor(kept, shape, data);
+}

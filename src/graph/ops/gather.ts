@@ -1,0 +1,204 @@
+// Reading and writing by index: gather, takeAlong, and the additions that are their gradients.
+import { check } from "../../base/errors.ts";
+import { sizeOf } from "../../tensor/tensor.ts";
+import { defineOp, type Emitter, type Spec } from "../op.ts";
+import { aroundAxis, axisOf, sameShape, stridesOf } from "../shape.ts";
+import { showSpecs, type Value } from "../value.ts";
+import { reshape } from "./broadcast.ts";
+
+function checkIndices(op: string, inputs: readonly Value[], indices: Value): void {
+  check(indices.dtype.startsWith("int"), "dtype/index", `${op}: indices are integers`, {
+    got: showSpecs(inputs),
+    wanted: "int32 or int64",
+  });
+}
+
+const makeGather = defineOp<{ axis: number }>({
+  name: "gather",
+  infer: (inputs, { axis }) => {
+    const [x, indices] = inputs as [Value, Value];
+    checkIndices("gather", inputs, indices);
+    const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
+    return { shape, dtype: x.dtype };
+  },
+  vjp: (grad, { inputs: [x, indices], attrs: { axis } }) => [
+    scatterAdd(indices!, grad, { size: x!.shape[axis]!, axis }),
+    undefined,
+  ],
+  lower: (to, { attrs: { axis } }, inputs) => to.node("Gather", inputs, { attributes: { axis } }),
+  reference: ([x, indices], { inputs, attrs: { axis }, shape }) => {
+    const [outer, n, inner] = aroundAxis(inputs[0]!.shape, axis);
+    const out = new Float64Array(sizeOf(shape));
+    let at = 0;
+    for (let o = 0; o < outer; o++)
+      for (const index of indices!)
+        for (let i = 0; i < inner; i++) out[at++] = x![(o * n + wrap(index, n)) * inner + i]!;
+    return out;
+  },
+});
+
+/** Slices of `x` along an axis, which the axes of `indices` replace. */
+export function gather(x: Value, indices: Value, { axis = 0 }: { axis?: number } = {}): Value {
+  return makeGather([x, indices], { axis: axisOf("gather", x, axis) });
+}
+
+interface ScatterAttrs {
+  size: number;
+  axis: number;
+}
+
+const makeScatterAdd = defineOp<ScatterAttrs>({
+  name: "scatterAdd",
+  infer: (inputs, { size, axis }) => {
+    const [indices, updates] = inputs as [Value, Value];
+    checkIndices("scatterAdd", inputs, indices);
+    const end = axis + indices.shape.length;
+    check(
+      sameShape(updates.shape.slice(axis, end), indices.shape),
+      "shape/scatter",
+      "scatterAdd: the updates do not follow the indices",
+      { got: `${showSpecs(inputs)}, axis ${axis}`, wanted: "updates [..., ...indices, ...]" },
+    );
+    const shape = [...updates.shape.slice(0, axis), size, ...updates.shape.slice(end)];
+    return { shape, dtype: updates.dtype };
+  },
+  vjp: (grad, { inputs: [indices], attrs: { axis } }) => [
+    undefined,
+    gather(grad, indices!, { axis }),
+  ],
+  lower: (to, node, [indices, updates]) => {
+    // ScatterND(add) races on several threads; ScatterElements(add) does not, and adds in order.
+    const { axis } = node.attrs;
+    const rows = sizeOf(node.inputs[0]!.shape);
+    const full = [...node.shape.slice(0, axis), rows, ...node.shape.slice(axis + 1)];
+    const column = full.map((_, i) => (i === axis ? rows : 1));
+    const flat = to.node("Reshape", [indices!, to.ints(column)]);
+    const spread = to.node("Expand", [flat, to.ints(full)]);
+    return addInto(to, node, spread, to.node("Reshape", [updates!, to.ints(full)]), axis);
+  },
+  reference: ([indices, updates], { shape, attrs: { axis } }) => {
+    const [outer, n, inner] = aroundAxis(shape, axis);
+    const out = new Float64Array(sizeOf(shape));
+    let at = 0;
+    for (let o = 0; o < outer; o++)
+      for (const index of indices!)
+        for (let i = 0; i < inner; i++)
+          out[(o * n + wrap(index, n)) * inner + i]! += updates![at++]!;
+    return out;
+  },
+});
+
+/**
+ * The transpose of `gather`: zeros with `size` places along `axis`, to which every update is added
+ * at its index; updates [..., ...indices, ...]. Exact in any order of threads.
+ */
+export function scatterAdd(
+  indices: Value,
+  updates: Value,
+  { size, axis = 0 }: { size: number; axis?: number },
+): Value {
+  const like = { ...updates, shape: updates.shape.slice(indices.shape.length - 1) };
+  const flat = indices.shape.length === 0 ? reshape(indices, [1]) : indices;
+  if (flat === indices)
+    return makeScatterAdd([indices, updates], { size, axis: axisOf("scatterAdd", like, axis) });
+  const along = axis < 0 ? axis + updates.shape.length + 1 : axis;
+  const spread = [...updates.shape.slice(0, along), 1, ...updates.shape.slice(along)];
+  return scatterAdd(flat, reshape(updates, spread), { size, axis: along });
+}
+
+function inferAlong(op: string, inputs: readonly Value[], x: Value, axis: number): void {
+  const indices = inputs.find((one) => one.dtype.startsWith("int") && one !== x) ?? inputs[1]!;
+  checkIndices(op, inputs, indices);
+  const fits =
+    indices.shape.length === x.shape.length &&
+    indices.shape.every((n, i) => i === axis || n === x.shape[i]);
+  check(fits, "shape/along", `${op}: shapes differ beside axis ${axis}`, {
+    got: showSpecs(inputs),
+    wanted: "indices of the same axes, but for that one",
+  });
+}
+
+const makeTakeAlong = defineOp<{ axis: number }>({
+  name: "takeAlong",
+  infer: (inputs, { axis }) => {
+    inferAlong("takeAlong", inputs, inputs[0]!, axis);
+    return { shape: inputs[1]!.shape, dtype: inputs[0]!.dtype };
+  },
+  vjp: (grad, { inputs: [x, indices], attrs: { axis } }) => [
+    scatterAlong(indices!, grad, { size: x!.shape[axis]!, axis }),
+    undefined,
+  ],
+  lower: (to, { attrs: { axis } }, inputs) =>
+    to.node("GatherElements", inputs, { attributes: { axis } }),
+  reference: ([x, indices], { inputs, shape, attrs: { axis } }) => {
+    const at = along(shape, inputs[0]!.shape[axis]!, axis);
+    return indices!.map((index, i) => x![at(i, index)]!);
+  },
+});
+
+/** At each place of `indices`, the element of `x` in the same line along `axis`. */
+export function takeAlong(x: Value, indices: Value, { axis = -1 }: { axis?: number } = {}): Value {
+  return makeTakeAlong([x, indices], { axis: axisOf("takeAlong", x, axis) });
+}
+
+const makeScatterAlong = defineOp<ScatterAttrs>({
+  name: "scatterAlong",
+  infer: (inputs, { size, axis }) => {
+    const [indices, updates] = inputs as [Value, Value];
+    checkIndices("scatterAlong", inputs, indices);
+    check(sameShape(indices.shape, updates.shape), "shape/along", "scatterAlong: shapes differ", {
+      got: showSpecs(inputs),
+      wanted: "an index for each update",
+    });
+    return { shape: updates.shape.map((n, i) => (i === axis ? size : n)), dtype: updates.dtype };
+  },
+  vjp: (grad, { inputs: [indices], attrs: { axis } }) => [
+    undefined,
+    takeAlong(grad, indices!, { axis }),
+  ],
+  lower: (to, node, [indices, updates]) => addInto(to, node, indices!, updates!, node.attrs.axis),
+  reference: ([indices, updates], { inputs, shape, attrs: { size, axis } }) => {
+    const at = along(inputs[0]!.shape, size, axis);
+    const out = new Float64Array(sizeOf(shape));
+    for (let i = 0; i < indices!.length; i++) out[at(i, indices![i]!)]! += updates![i]!;
+    return out;
+  },
+});
+
+/** The transpose of `takeAlong`: zeros with `size` places along `axis`, plus each update. */
+export function scatterAlong(
+  indices: Value,
+  updates: Value,
+  { size, axis = -1 }: { size: number; axis?: number },
+): Value {
+  return makeScatterAlong([indices, updates], {
+    size,
+    axis: axisOf("scatterAlong", updates, axis),
+  });
+}
+
+function addInto(to: Emitter, spec: Spec, indices: string, updates: string, axis: number): string {
+  const zeros = to.node("Expand", [to.scalar(0, spec.dtype), to.ints(spec.shape)]);
+  return to.node("ScatterElements", [zeros, indices, updates], {
+    attributes: { axis, reduction: "add" },
+  });
+}
+
+/** The flat index, in a tensor with `size` places along `axis`, of place `index` in i's line. */
+function along(
+  shape: readonly number[],
+  size: number,
+  axis: number,
+): (i: number, index: number) => number {
+  const inner = stridesOf(shape)[axis]!;
+  const line = inner * shape[axis]!;
+  return (i, index) => (Math.floor(i / line) * size + wrap(index, size)) * inner + (i % inner);
+}
+
+function wrap(index: number, n: number): number {
+  check(index >= -n && index < n, "index/range", "an index is outside its axis", {
+    got: index,
+    wanted: `${-n} … ${n - 1}`,
+  });
+  return index < 0 ? index + n : index;
+}

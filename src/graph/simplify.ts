@@ -1,0 +1,67 @@
+// What need not be computed: values that nothing uses, values made twice, axes spread for nothing.
+import { fail } from "../base/errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { hashBytes } from "./hash.ts";
+import { withInputs } from "./op.ts";
+import { rewrites } from "./rewrites.ts";
+import { reachable, type Value } from "./value.ts";
+
+/** The same outputs from fewer, cheaper values. */
+export function simplify(outputs: readonly Value[]): Value[] {
+  let current = outputs;
+  // Each pass can open the way for the next; a fixed number bounds the work.
+  for (let pass = 0; pass < 8; pass++) {
+    const next = onePass(current);
+    if (next.every((value, i) => value.id === current[i]!.id)) return next;
+    current = next;
+  }
+  return onePass(current);
+}
+
+function onePass(outputs: readonly Value[]): Value[] {
+  const known = new Map<string, Value>();
+  const replaced = new Map<number, Value>();
+  const order = reachable(outputs);
+  for (const value of order) {
+    const inputs = value.inputs.map((from) => replaced.get(from.id)!);
+    let next = withInputs(value, inputs);
+    for (const rewrite of rewrites) next = rewrite(next) ?? next;
+    replaced.set(value.id, unique(next, known));
+  }
+  return outputs.map((value) => replaced.get(value.id) ?? fail("graph/lost", "a value was lost"));
+}
+
+/** The first value made in this way; its inputs, which a rewrite may have made, likewise. */
+function unique(value: Value, known: Map<string, Value>): Value {
+  const inputs = value.inputs.map((from) =>
+    known.get(keyOf(from)) === from ? from : unique(from, known),
+  );
+  const same = withInputs(value, inputs);
+  const key = keyOf(same);
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  known.set(key, same);
+  return same;
+}
+
+const keys = new WeakMap<Value, string>();
+
+function keyOf(value: Value): string {
+  let key = keys.get(value);
+  if (key === undefined) {
+    key = makeKey(value);
+    keys.set(value, key);
+  }
+  return key;
+}
+
+function makeKey(value: Value): string {
+  if (value.op === "input") return `input ${value.name}`;
+  if (value.op === "weight") return `weight ${value.name} ${JSON.stringify(value.attrs)}`;
+  if (value.op === "constant") {
+    const { data } = value.attrs.tensor as Tensor;
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    return `constant ${value.dtype} ${value.shape} ${hashBytes(bytes)}`;
+  }
+  return `${value.op} ${value.inputs.map(({ id }) => id)} ${JSON.stringify(value.attrs)}`;
+}
