@@ -148,11 +148,10 @@ function readMerges(merges: unknown, vocab: ReadonlyMap<string, number>, d_vocab
   const merged = new Int32Array(merges.length);
   merges.forEach((merge: unknown, i) => {
     const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
-    if (!Array.isArray(pair) || pair.length !== 2) return bad(`merge ${i}`, merge, "two entries");
+    if (!Array.isArray(pair) || pair.length !== 2) bad(`merge ${i}`, merge, "two entries");
     const [left, right] = pair as [string, string];
     const ids = [left, right, `${left}${right}`].map((entry) => vocab.get(entry));
-    if (ids.includes(undefined))
-      return bad(`merge ${i}`, merge, "parts and result in the vocabulary");
+    if (ids.includes(undefined)) bad(`merge ${i}`, merge, "parts and result in the vocabulary");
     rank.set(ids[0]! * d_vocab + ids[1]!, i);
     merged[i] = ids[2]!;
   });

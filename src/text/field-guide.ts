@@ -1,0 +1,96 @@
+// Which texts were written for this project, and which of them may be used for what?
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { check, fail } from "../base/errors.ts";
+import { hash32 } from "../base/random.ts";
+import type { Document, Split } from "./document.ts";
+import { sha256 } from "./hash.ts";
+
+/**
+ * The split of 16 documents of one context, in the order of the hash of their names: grow 4,
+ * dictionary 6, select 3, eval 3. Any 16 to 24 documents give at least 3 to select and to eval, and
+ * never grow or train on more than 5 in 8.
+ */
+const pattern: readonly Split[] = [
+  ...([
+    "grow",
+    "eval",
+    "dictionary",
+    "select",
+    "dictionary",
+    "grow",
+    "select",
+    "dictionary",
+  ] as const),
+  ...([
+    "grow",
+    "select",
+    "dictionary",
+    "eval",
+    "dictionary",
+    "grow",
+    "eval",
+    "dictionary",
+  ] as const),
+];
+
+/** `corpus/field-guide` of this package, from its sources or as built. */
+export function fieldGuideFolder(): string {
+  const from = dirname(fileURLToPath(import.meta.url));
+  for (let folder = from; ; folder = dirname(folder)) {
+    const found = join(folder, "corpus", "field-guide");
+    if (existsSync(found)) return found;
+    if (folder === dirname(folder))
+      return fail("text/field-guide", "the field guide is not there", {
+        where: from,
+        wanted: "corpus/field-guide in a folder above",
+      });
+  }
+}
+
+/** All documents, by context and name. The context is the name of the folder. */
+export async function readFieldGuide({
+  folder = fieldGuideFolder(),
+}: {
+  folder?: string;
+} = {}): Promise<Document[]> {
+  const documents: Document[] = [];
+  const contexts = (await readdir(folder, { withFileTypes: true }))
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
+  for (const context of contexts) {
+    const names = (await readdir(join(folder, context))).filter((name) => name.endsWith(".txt"));
+    names.sort((a, b) => hash32(`${context}/${a}`) - hash32(`${context}/${b}`) || (a < b ? -1 : 1));
+    const own = names.map(async (name, i): Promise<Document> => {
+      const text = await readFile(join(folder, context, name), "utf8");
+      return {
+        id: `field-guide/${context}/${name.slice(0, -4)}`,
+        text: text.replace(/\r\n?/g, "\n").trimEnd(),
+        context,
+        source: "field-guide",
+        split: pattern[i % pattern.length]!,
+      };
+    });
+    documents.push(...(await Promise.all(own)).sort((a, b) => (a.id < b.id ? -1 : 1)));
+  }
+  check(documents.length > 0, "text/empty", "the field guide has no documents", { where: folder });
+  return documents;
+}
+
+/** Names the texts that figures are measured on: SHA-256 of all select and eval documents. */
+export function fieldGuideHash(documents: readonly Document[]): string {
+  return documentsHash(
+    documents.filter(
+      ({ source, split }) => source === "field-guide" && (split === "select" || split === "eval"),
+    ),
+  );
+}
+
+/** SHA-256 of ids and texts, in the order of the ids. */
+export function documentsHash(documents: readonly Document[]): string {
+  const sorted = [...documents].sort((a, b) => (a.id < b.id ? -1 : 1));
+  return sha256(JSON.stringify(sorted.map(({ id, text }) => [id, text])));
+}
