@@ -1,0 +1,223 @@
+// How a language model is grown from nothing: batches in, checkpoints and a record out.
+import { check } from "../base/errors.ts";
+import { type Context, throwIfStopped } from "../base/progress.ts";
+import { random } from "../base/random.ts";
+import { adamRates } from "../nn/adam.ts";
+import { schedule } from "../nn/schedule.ts";
+import type { Backend, Executable } from "../runtime/backend.ts";
+import type { Store } from "../storage/store.ts";
+import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
+import { makeModel } from "./checkpoint.ts";
+import type { Model, ModelConfig } from "./config.ts";
+import { trainingProgram } from "./grow-program.ts";
+import { appendRecord, type Grown, loadGrown, saveGrown, trimRecord } from "./grow-store.ts";
+import { initWeights } from "./init.ts";
+import { contextLosses, type ValidationRows } from "./validate.ts";
+
+/** Rows of `n_ctx` tokens, row after row. */
+export interface GrowRows {
+  readonly n_ctx: number;
+  readonly rows: number;
+  readonly tokens: Int32Array | Uint16Array;
+}
+
+export interface GrowOptions {
+  steps: number;
+  /** Rows a step. */
+  batch?: number;
+  lr?: number;
+  warmup?: number;
+  decay?: "none" | "linear" | "cosine";
+  beta2?: number;
+  weightDecay?: number;
+  clipNorm?: number;
+  seed?: number;
+  valRows?: ValidationRows;
+  /** Steps between validations; the last step is always validated. */
+  validateEvery?: number;
+  checkpointEvery?: number;
+  /** Steps between lines of the record. */
+  recordEvery?: number;
+  /** Where the record and the checkpoint go. Without it nothing is kept, and nothing resumed. */
+  store?: Store;
+}
+
+/** One line of `growth.jsonl`. */
+export interface GrowthLine {
+  step: number;
+  tokens: number;
+  /** Mean cross entropy of the batch in nats, before the step. */
+  loss: number;
+  lr: number;
+  gradNorm: number;
+  tokensPerSecond: number;
+  /** Nats per token on held-out rows, by context; `all` is the mean over tokens. */
+  validation?: Record<string, number>;
+}
+
+/**
+ * Next-token training with AdamW, all of a step in one program. Rows come in a seeded order that
+ * changes each epoch, so that step and seed alone say where in the data we are. Stopped or killed,
+ * the same call continues from the last checkpoint with the same bits.
+ */
+export async function growModel(
+  config: ModelConfig,
+  data: GrowRows,
+  options: GrowOptions,
+  context: Context,
+  backend: Backend,
+): Promise<Model> {
+  const { steps, batch = 32, lr = 3e-3, seed = 0, store } = options;
+  const { checkpointEvery = 500, validateEvery = 500, recordEvery = 10 } = options;
+  checkRows(config, data, batch);
+  const { warmup = Math.min(200, Math.ceil(steps / 10)), decay = "cosine" } = options;
+  const rateAt = schedule({ lr, steps, warmup, decay, floor: 0.05 });
+  const adam = { beta1: 0.9, beta2: options.beta2 ?? 0.99, weightDecay: options.weightDecay ?? 0 };
+  const rng = random(seed);
+  // What has to agree for a checkpoint to be continued.
+  const recipe = { config, steps, batch, lr, warmup, decay, seed, adam, rows: data.rows };
+
+  let state = store && (await loadGrown(store, recipe));
+  state ??= freshState(initWeights(config, rng.stream("init")));
+  if (store) await trimRecord(store, state.step);
+  let spare = zerosLike(state);
+  const program = trainingProgram(config, {
+    batch,
+    pos: data.n_ctx,
+    clipNorm: options.clipNorm ?? 1,
+    ...adam,
+  });
+  const step = await backend.compile(program, { prepack: true });
+  const order = rowOrder(data.rows, rng);
+  const perStep = batch * (data.n_ctx - 1);
+  let since = { time: performance.now(), step: state.step };
+
+  const keep = async (): Promise<void> => {
+    if (store) await saveGrown(store, state!, recipe);
+  };
+
+  while (state.step < steps) {
+    if (context.signal?.aborted) await keep();
+    throwIfStopped(context);
+    const at: number = state.step;
+    const rate = rateAt(at);
+    const feeds = {
+      tokens: gatherRows(data, batch, (i) => order(at * batch + i)),
+      rates: adamRates(at + 1, rate, adam),
+    };
+    const { next, loss, gradNorm } = await takeStep(step, state, spare, feeds);
+    spare = state;
+    state = next;
+    const done = state.step;
+    context.onProgress?.({
+      stage: "grow",
+      done: done * perStep,
+      total: steps * perStep,
+      unit: "tokens",
+      metrics: { loss, lr: rate },
+    });
+    check(Number.isFinite(loss), "grow/diverged", `the loss is ${loss} at step ${done}`, {
+      hint: "a lower lr, or a longer warmup",
+    });
+    const validated =
+      options.valRows !== undefined && (done % validateEvery === 0 || done === steps);
+    if (done % recordEvery === 0 || validated || done === steps) {
+      const seconds = (performance.now() - since.time) / 1000;
+      const line: GrowthLine = {
+        step: done,
+        tokens: done * perStep,
+        loss,
+        lr: rate,
+        gradNorm,
+        tokensPerSecond: Math.round(((done - since.step) * perStep) / seconds),
+      };
+      if (validated)
+        line.validation = await contextLosses(config, state.weights, options.valRows!, backend);
+      if (store) await appendRecord(store, line);
+      since = { time: performance.now(), step: done };
+    }
+    if (done % checkpointEvery === 0 || done === steps) await keep();
+  }
+  await step.release();
+  return makeModel(config, state.weights);
+}
+
+function checkRows(config: ModelConfig, data: GrowRows, batch: number): void {
+  check(data.n_ctx === config.n_ctx, "grow/rows", "the rows have another length than the context", {
+    got: data.n_ctx,
+    wanted: config.n_ctx,
+  });
+  check(data.rows >= batch, "grow/rows", "fewer rows than one batch", {
+    got: data.rows,
+    wanted: batch,
+  });
+  let top = 0;
+  for (const id of data.tokens) if (id > top) top = id;
+  check(top < config.d_vocab, "grow/rows", "a token is outside the vocabulary", {
+    got: top,
+    wanted: `below ${config.d_vocab}`,
+  });
+}
+
+function freshState(weights: Record<string, Tensor<"float32">>): Grown {
+  const empty = () =>
+    Object.fromEntries(
+      Object.entries(weights).map(([name, { shape }]) => [name, zeros("float32", shape)]),
+    );
+  return { step: 0, weights, m: empty(), v: empty() };
+}
+
+function zerosLike(state: Grown): Grown {
+  return { ...freshState(state.weights), weights: freshState(state.weights).m };
+}
+
+/** Reads one buffer and writes the other, so that nothing is overwritten while it is read. */
+async function takeStep(
+  step: Executable,
+  from: Grown,
+  to: Grown,
+  feeds: Record<string, Tensor>,
+): Promise<{ next: Grown; loss: number; gradNorm: number }> {
+  const results = await step.run({ ...feeds, ...named(from, "") }, named(to, "next:"));
+  const number = (name: string): number => (results[name]!.data as Float32Array)[0]!;
+  return {
+    next: { ...to, step: from.step + 1 },
+    loss: number("loss"),
+    gradNorm: number("gradNorm"),
+  };
+}
+
+function named({ weights, m, v }: Grown, prefix: string): Record<string, Tensor> {
+  const out: Record<string, Tensor> = {};
+  for (const [kind, tensors] of Object.entries({ w: weights, m, v }))
+    for (const [name, value] of Object.entries(tensors)) out[`${prefix}${kind}:${name}`] = value;
+  return out;
+}
+
+/** Position in the endless sequence of rows → row: each epoch in its own seeded order. */
+function rowOrder(rows: number, rng: ReturnType<typeof random>): (position: number) => number {
+  let current = -1;
+  const order = new Uint32Array(rows);
+  return (position) => {
+    const epoch = Math.floor(position / rows);
+    if (epoch !== current) {
+      for (let i = 0; i < rows; i++) order[i] = i;
+      rng.stream(`epoch ${epoch}`).shuffle(order);
+      current = epoch;
+    }
+    return order[position % rows]!;
+  };
+}
+
+function gatherRows(
+  { tokens, n_ctx }: GrowRows,
+  batch: number,
+  rowOf: (i: number) => number,
+): Tensor<"int32"> {
+  const data = new Int32Array(batch * n_ctx);
+  for (let i = 0; i < batch; i++) {
+    const row = rowOf(i);
+    data.set(tokens.subarray(row * n_ctx, (row + 1) * n_ctx), i * n_ctx);
+  }
+  return tensor("int32", [batch, n_ctx], data);
+}

@@ -1,0 +1,29 @@
+// What can run a program: the interface that models, dictionaries and training are handed.
+import type { Program } from "../graph/program.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+export interface Backend {
+  readonly name: string;
+  compile(program: Program, options?: CompileOptions): Promise<Executable>;
+  /** Gives everything back: sessions, memory. Executables made here stop working. */
+  release(): Promise<void>;
+}
+
+export interface CompileOptions {
+  /** Copy the weights into the order the kernels like: pays for runs of 2–64 rows only. */
+  prepack?: boolean;
+  threads?: number;
+}
+
+export interface Executable {
+  /**
+   * Runs once. `feeds` has one tensor an input. An output named in `into` is written into that
+   * tensor's memory and returned as that tensor; it must not be one of the feeds.
+   * Errors: `run/feeds`, `run/into`, `run/failed`, `run/released`.
+   */
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    into?: Readonly<Record<string, Tensor>>,
+  ): Promise<Record<string, Tensor>>;
+  release(): Promise<void>;
+}
