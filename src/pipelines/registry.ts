@@ -1,0 +1,29 @@
+// Which jobs there are: name → input schema and function, loaded when they are asked for.
+import type { z } from "zod";
+import { fail } from "../base/errors.ts";
+import type { Job } from "./events.ts";
+
+export interface JobEntry {
+  /** Parses the input and fills in defaults; what it returns is hashed into the run's id. */
+  input: z.ZodType;
+  run: Job<never>;
+}
+
+const registry: Readonly<Record<string, () => Promise<JobEntry>>> = {
+  rehearsal: async () => {
+    const job = await import("./rehearsal.ts");
+    return { input: job.RehearsalInputSchema, run: job.rehearsal };
+  },
+};
+
+export const jobNames: readonly string[] = Object.keys(registry);
+
+export async function findJob(name: string): Promise<JobEntry> {
+  const load = Object.hasOwn(registry, name) ? registry[name] : undefined;
+  if (load === undefined)
+    return fail("job/unknown", `there is no job ${name}`, {
+      got: name,
+      wanted: jobNames.join(", "),
+    });
+  return load();
+}

@@ -1,0 +1,61 @@
+// An error as it is told to whoever is not in this process: a run's page, a caller over HTTP (RFC 9457).
+import { isError } from "../base/errors.ts";
+import type { Problem } from "./run-state.ts";
+
+/** By code, or by the part before the slash; anything else is our own fault: 500. */
+const statuses: Readonly<Record<string, number>> = {
+  "request/invalid": 400,
+  "request/path": 400,
+  "request/host": 403,
+  "request/origin": 403,
+  "request/token": 401,
+  "request/unknown": 404,
+  "request/too-long": 413,
+  "request/busy": 503,
+  "workspace/id": 400,
+  "workspace/locked": 409,
+  "workspace/read-only": 409,
+  "storage/missing": 404,
+  "storage/key": 400,
+  "storage/full": 507,
+  "job/input": 400,
+  "job/unknown": 404,
+  "dictionary/feature": 404,
+  "dictionary/unknown": 404,
+  "model/unknown": 404,
+  "site/unknown": 404,
+  "site/unavailable": 404,
+  "prompt/too-long": 413,
+  "run/unknown": 404,
+  "run/not-running": 409,
+};
+
+export function statusOf(error: unknown): number {
+  return isError(error) ? (statuses[error.code] ?? 500) : 500;
+}
+
+export function problemOf(error: unknown): Problem {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!isError(error))
+    return {
+      type: "urn:micrographia:internal",
+      title: message === "" ? "something went wrong" : message,
+      status: 500,
+      code: "internal",
+    };
+  return {
+    type: `urn:micrographia:${error.code.replace("/", ":")}`,
+    title: message,
+    status: statusOf(error),
+    code: error.code,
+    ...(error.where === undefined ? {} : { detail: error.where }),
+    ...(error.got === undefined ? {} : { got: show(error.got) }),
+    ...(error.wanted === undefined ? {} : { wanted: show(error.wanted) }),
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  };
+}
+
+function show(value: unknown): string {
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
+  return text.length > 400 ? `${text.slice(0, 400)}…` : text;
+}
