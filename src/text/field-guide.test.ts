@@ -35,6 +35,20 @@ test("any 12 to 40 documents of a context are split in about 25, 37, 19 and 19 p
   await rm(folder, { recursive: true });
 });
 
+test("a document that is added changes the split of no other", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "field-guide-"));
+  await mkdir(join(folder, "some"));
+  const before = new Map<string, string>();
+  for (let n = 1; n <= 20; n++) {
+    await writeFile(join(folder, "some", `${String(n).padStart(2, "0")}.txt`), `text ${n}`);
+    for (const { id, split } of await readFieldGuide({ folder })) {
+      expect(before.get(id) ?? split).toBe(split);
+      before.set(id, split);
+    }
+  }
+  await rm(folder, { recursive: true });
+});
+
 test("the hash names the select and eval texts, whatever their order", async () => {
   const documents = await readFieldGuide();
   expect(fieldGuideHash([...documents].reverse())).toBe(fieldGuideHash(documents));

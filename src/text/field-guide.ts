@@ -9,31 +9,16 @@ import type { Document, Split } from "./document.ts";
 import { sha256 } from "./hash.ts";
 
 /**
- * The split of 16 documents of one context, in the order of the hash of their names: grow 4,
- * dictionary 6, select 3, eval 3. Any 16 to 24 documents give at least 3 to select and to eval, and
- * never grow or train on more than 5 in 8.
+ * The splits of 16 documents of one context, by their number: grow 4, dictionary 6, select 3, eval 3.
+ * Each context begins at its own place in the circle. A document that is added changes the split of no
+ * other, so that what is judged on today was not grown on yesterday.
  */
+// biome-ignore format: four rows of four
 const pattern: readonly Split[] = [
-  ...([
-    "grow",
-    "eval",
-    "dictionary",
-    "select",
-    "dictionary",
-    "grow",
-    "select",
-    "dictionary",
-  ] as const),
-  ...([
-    "grow",
-    "select",
-    "dictionary",
-    "eval",
-    "dictionary",
-    "grow",
-    "eval",
-    "dictionary",
-  ] as const),
+  "grow", "select", "dictionary", "eval",
+  "dictionary", "grow", "select", "dictionary",
+  "dictionary", "eval", "grow", "select",
+  "dictionary", "dictionary", "eval", "grow",
 ];
 
 /** `corpus/field-guide` of this package, from its sources or as built. */
@@ -63,21 +48,25 @@ export async function readFieldGuide({
     .sort();
   for (const context of contexts) {
     const names = (await readdir(join(folder, context))).filter((name) => name.endsWith(".txt"));
-    names.sort((a, b) => hash32(`${context}/${a}`) - hash32(`${context}/${b}`) || (a < b ? -1 : 1));
-    const own = names.map(async (name, i): Promise<Document> => {
+    const own = names.map(async (name): Promise<Document> => {
       const text = await readFile(join(folder, context, name), "utf8");
       return {
         id: `field-guide/${context}/${name.slice(0, -4)}`,
         text: text.replace(/\r\n?/g, "\n").trimEnd(),
         context,
         source: "field-guide",
-        split: pattern[i % pattern.length]!,
+        split: splitOfName(context, name.slice(0, -4)),
       };
     });
     documents.push(...(await Promise.all(own)).sort((a, b) => (a.id < b.id ? -1 : 1)));
   }
   check(documents.length > 0, "text/empty", "the field guide has no documents", { where: folder });
   return documents;
+}
+
+function splitOfName(context: string, name: string): Split {
+  const number = /^\d+$/.test(name) ? Number(name) : hash32(name);
+  return pattern[(number + hash32(context)) % pattern.length]!;
 }
 
 /** Names the texts that figures are measured on: SHA-256 of all select and eval documents. */
