@@ -103,3 +103,28 @@ export function adamReference(
     if (unit && norm > 0) for (let c = at; c < at + d; c++) W[c]! /= Math.sqrt(norm);
   }
 }
+
+/** Matching pursuit of one row: `picks` times the atom with the largest |product| is taken off. */
+export function pursueReference(
+  row: ArrayLike<number>,
+  atoms: ArrayLike<number>, // [m, d], rows of length 1
+  d: number,
+  picks: number,
+): { reconstruction: Float64Array; residual: Float64Array } {
+  const residual = Float64Array.from(row);
+  const reconstruction = new Float64Array(d);
+  for (let pick = 0; pick < picks; pick++) {
+    let best = 0;
+    let bestProduct = 0;
+    for (let at = 0; at < atoms.length; at += d) {
+      let product = 0;
+      for (let c = 0; c < d; c++) product += residual[c]! * atoms[at + c]!;
+      if (Math.abs(product) > Math.abs(bestProduct)) [best, bestProduct] = [at, product];
+    }
+    for (let c = 0; c < d; c++) {
+      reconstruction[c]! += bestProduct * atoms[best + c]!;
+      residual[c]! -= bestProduct * atoms[best + c]!;
+    }
+  }
+  return { reconstruction, residual };
+}

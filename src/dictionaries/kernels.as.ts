@@ -363,3 +363,49 @@ export function adam(
     v += end;
   }
 }
+
+/**
+ * Matching pursuit (Mallat and Zhang 1993) on `rows` rows, k picks each, an atom may be picked again.
+ * c [rows, m]: the rows' products with the atoms, used up; gram [m, m]; atoms [m, stride] of length 1;
+ * out [rows, stride] += Σ coefficient · atom. m is a multiple of 16.
+ */
+export function pursue(
+  c: usize,
+  gram: usize,
+  atoms: usize,
+  out: usize,
+  rows: i32,
+  m: i32,
+  k: i32,
+  stride: i32,
+): void {
+  const end: usize = (<usize>m) << 2;
+  for (let t = 0; t < rows; t++) {
+    let most = f32x4.splat(0);
+    for (let i: usize = 0; i < end; i += 16) most = f32x4.max(most, f32x4.abs(v128.load(c + i)));
+    for (let j = 0; j < k; j++) {
+      const largest = max<f32>(
+        max<f32>(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)),
+        max<f32>(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3)),
+      );
+      if (!(largest > 0)) break;
+      const wanted = f32x4.splat(largest);
+      let i: usize = 0;
+      while (i + 16 < end && !v128.any_true(f32x4.eq(f32x4.abs(v128.load(c + i)), wanted))) i += 16;
+      while (i + 4 < end && abs<f32>(load<f32>(c + i)) < largest) i += 4;
+      const a = load<f32>(c + i);
+      const atom: usize = i >> 2;
+      add1(out, stride, atoms + ((atom * <usize>stride) << 2), a);
+      const row = gram + ((atom * <usize>m) << 2);
+      const minus = f32x4.splat(-a);
+      most = f32x4.splat(0);
+      for (let p: usize = 0; p < end; p += 16) {
+        const left = f32x4.add(v128.load(c + p), f32x4.mul(minus, v128.load(row + p)));
+        v128.store(c + p, left);
+        most = f32x4.max(most, f32x4.abs(left));
+      }
+    }
+    c += end;
+    out += (<usize>stride) << 2;
+  }
+}

@@ -75,6 +75,16 @@ export interface KernelExports {
     eps: number,
     unit: number,
   ): void;
+  pursue(
+    c: Pointer,
+    gram: Pointer,
+    atoms: Pointer,
+    out: Pointer,
+    rows: number,
+    m: number,
+    k: number,
+    stride: number,
+  ): void;
 }
 
 /** An array inside the memory, with the address the kernels take. */
@@ -147,7 +157,7 @@ export function restride(
   data: Float32Array,
   from: number,
   to: number,
-  out = new Float32Array((data.length / from) * to),
+  out: Float32Array = new Float32Array((data.length / from) * to),
 ): Float32Array {
   if (from === to) out.set(data);
   else {
