@@ -1,36 +1,8 @@
 // What one step of growing computes: loss, gradients and Adam in one program.
-import {
-  crossEntropy,
-  grad,
-  input,
-  mul,
-  type Program,
-  program,
-  reshape,
-  slice,
-  sum,
-  type Value,
-} from "../graph/index.ts";
+import { grad, input, mul, type Program, program, sum, type Value } from "../graph/index.ts";
 import { type AdamSettings, adamUpdate } from "../nn/adam.ts";
 import { type ModelConfig, weightShapes } from "./config.ts";
-import { residual, unembed, type Weights } from "./transformer.ts";
-
-/**
- * Sum over all tokens that have a next one of −log p(next), in nats, with the number of them.
- * The last position of a row predicts nothing, so it is not unembedded.
- */
-export function nextTokenLoss(
-  config: ModelConfig,
-  weights: Weights,
-  tokens: Value,
-): { total: Value; count: number } {
-  const [batch, pos] = tokens.shape as [number, number];
-  const count = batch * (pos - 1);
-  const resid = slice(residual(config, weights, tokens), { axis: 1, start: 0, end: pos - 1 });
-  const logits = reshape(unembed(config, weights, resid), [count, config.d_vocab]);
-  const targets = reshape(slice(tokens, { axis: 1, start: 1, end: pos }), [count]);
-  return { total: sum(crossEntropy(logits, targets)), count };
-}
+import { nextTokenLosses } from "./loss.ts";
 
 export interface TrainingSettings extends AdamSettings {
   batch: number;
@@ -53,7 +25,8 @@ export function trainingProgram(
   const state = { m: inputs(config, "m:"), v: inputs(config, "v:"), rates };
 
   // The loss is a sum, so that nothing the size of the logits is multiplied by 1/n.
-  const { total, count } = nextTokenLoss(config, weights, tokens);
+  const count = batch * (pos - 1);
+  const total = sum(nextTokenLosses(config, weights, tokens));
   const gradients = grad(
     total,
     names.map((name) => weights[name]!),

@@ -1,7 +1,8 @@
 // How a language model is grown from nothing: batches in, checkpoints and a record out.
+import { createHash } from "node:crypto";
 import { check } from "../base/errors.ts";
 import { type Context, throwIfStopped } from "../base/progress.ts";
-import { random } from "../base/random.ts";
+import { type Random, random } from "../base/random.ts";
 import { adamRates } from "../nn/adam.ts";
 import { schedule } from "../nn/schedule.ts";
 import type { Backend, Executable } from "../runtime/backend.ts";
@@ -19,6 +20,15 @@ export interface GrowRows {
   readonly n_ctx: number;
   readonly rows: number;
   readonly tokens: Int32Array | Uint16Array;
+}
+
+/** Rows without end, or too many for memory. The same row always holds the same tokens. */
+export interface GrowStream {
+  readonly n_ctx: number;
+  /** Names the stream in the checkpoint: another one is refused. */
+  readonly id: string;
+  /** Rows [row, row + count), `count · n_ctx` tokens; called in order, except after a restart. */
+  read(row: number, count: number): Int32Array | Promise<Int32Array>;
 }
 
 export interface GrowOptions {
@@ -56,13 +66,13 @@ export interface GrowthLine {
 }
 
 /**
- * Next-token training with AdamW, all of a step in one program. Rows come in a seeded order that
- * changes each epoch, so that step and seed alone say where in the data we are. Stopped or killed,
+ * Next-token training with AdamW, all of a step in one program. Rows in memory come in a seeded order
+ * that changes each epoch, a stream in its own: step and seed alone say where in the data we are. Stopped or killed,
  * the same call continues from the last checkpoint with the same bits.
  */
 export async function growModel(
   config: ModelConfig,
-  data: GrowRows,
+  data: GrowRows | GrowStream,
   options: GrowOptions,
   context: Context,
   backend: Backend,
@@ -75,7 +85,7 @@ export async function growModel(
   const adam = { beta1: 0.9, beta2: options.beta2 ?? 0.99, weightDecay: options.weightDecay ?? 0 };
   const rng = random(seed);
   // What has to agree for a checkpoint to be continued.
-  const recipe = { config, steps, batch, lr, warmup, decay, seed, adam, rows: data.rows };
+  const recipe = { config, steps, batch, lr, warmup, decay, seed, adam, data: identity(data) };
 
   let state = store && (await loadGrown(store, recipe));
   state ??= freshState(initWeights(config, rng.stream("init")));
@@ -88,7 +98,7 @@ export async function growModel(
     ...adam,
   });
   const step = await backend.compile(program, { prepack: true });
-  const order = rowOrder(data.rows, rng);
+  const read = reader(data, rng, config);
   const perStep = batch * (data.n_ctx - 1);
   let since = { time: performance.now(), step: state.step };
 
@@ -102,7 +112,7 @@ export async function growModel(
     const at: number = state.step;
     const rate = rateAt(at);
     const feeds = {
-      tokens: gatherRows(data, batch, (i) => order(at * batch + i)),
+      tokens: tensor("int32", [batch, data.n_ctx], await read(at * batch, batch)),
       rates: adamRates(at + 1, rate, adam),
     };
     const { next, loss, gradNorm } = await takeStep(step, state, spare, feeds);
@@ -142,21 +152,25 @@ export async function growModel(
   return makeModel(config, state.weights);
 }
 
-function checkRows(config: ModelConfig, data: GrowRows, batch: number): void {
+function checkRows(config: ModelConfig, data: GrowRows | GrowStream, batch: number): void {
   check(data.n_ctx === config.n_ctx, "grow/rows", "the rows have another length than the context", {
     got: data.n_ctx,
     wanted: config.n_ctx,
   });
+  if ("read" in data) return;
   check(data.rows >= batch, "grow/rows", "fewer rows than one batch", {
     got: data.rows,
     wanted: batch,
   });
-  let top = 0;
-  for (const id of data.tokens) if (id > top) top = id;
-  check(top < config.d_vocab, "grow/rows", "a token is outside the vocabulary", {
-    got: top,
-    wanted: `below ${config.d_vocab}`,
-  });
+}
+
+/** What of the data has to agree for a checkpoint to be continued. */
+function identity(data: GrowRows | GrowStream): string {
+  if ("read" in data) return data.id;
+  const { buffer, byteOffset, byteLength } = data.tokens;
+  return createHash("sha256")
+    .update(new Uint8Array(buffer, byteOffset, byteLength))
+    .digest("hex");
 }
 
 function freshState(weights: Record<string, Tensor<"float32">>): Grown {
@@ -194,11 +208,35 @@ function named({ weights, m, v }: Grown, prefix: string): Record<string, Tensor>
   return out;
 }
 
-/** Position in the endless sequence of rows → row: each epoch in its own seeded order. */
-function rowOrder(rows: number, rng: ReturnType<typeof random>): (position: number) => number {
+/** Position in the endless sequence of rows → their tokens, checked. */
+function reader(
+  data: GrowRows | GrowStream,
+  rng: Random,
+  config: ModelConfig,
+): (row: number, count: number) => Promise<Int32Array> {
+  const read = "read" in data ? data.read.bind(data) : shuffledRows(data, rng);
+  return async (row, count) => {
+    const tokens = await read(row, count);
+    const odd = tokens.find((id) => id < 0 || id >= config.d_vocab);
+    check(
+      odd === undefined && tokens.length === count * data.n_ctx,
+      "grow/rows",
+      "the rows do not fit the model",
+      {
+        where: `row ${row}`,
+        got: odd ?? `${tokens.length} tokens`,
+        wanted: `${count * data.n_ctx} tokens below ${config.d_vocab}`,
+      },
+    );
+    return tokens;
+  };
+}
+
+/** Each epoch in its own seeded order. */
+function shuffledRows({ rows, n_ctx, tokens }: GrowRows, rng: Random): GrowStream["read"] {
   let current = -1;
   const order = new Uint32Array(rows);
-  return (position) => {
+  const rowAt = (position: number): number => {
     const epoch = Math.floor(position / rows);
     if (epoch !== current) {
       for (let i = 0; i < rows; i++) order[i] = i;
@@ -207,17 +245,12 @@ function rowOrder(rows: number, rng: ReturnType<typeof random>): (position: numb
     }
     return order[position % rows]!;
   };
-}
-
-function gatherRows(
-  { tokens, n_ctx }: GrowRows,
-  batch: number,
-  rowOf: (i: number) => number,
-): Tensor<"int32"> {
-  const data = new Int32Array(batch * n_ctx);
-  for (let i = 0; i < batch; i++) {
-    const row = rowOf(i);
-    data.set(tokens.subarray(row * n_ctx, (row + 1) * n_ctx), i * n_ctx);
-  }
-  return tensor("int32", [batch, n_ctx], data);
+  return (position, count) => {
+    const out = new Int32Array(count * n_ctx);
+    for (let i = 0; i < count; i++) {
+      const row = rowAt(position + i);
+      out.set(tokens.subarray(row * n_ctx, (row + 1) * n_ctx), i * n_ctx);
+    }
+    return out;
+  };
 }

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { distance, type Packed, unpack, unpackAll } from "../../test/golden/tensors.ts";
-import { grad, input, mul, program, type Value } from "../graph/index.ts";
+import { grad, input, mean, program, type Value } from "../graph/index.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { ortBackend } from "../runtime/ort.ts";
 import { referenceBackend } from "../runtime/reference.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import type { ModelConfig } from "./config.ts";
-import { nextTokenLoss } from "./grow-program.ts";
+import { nextTokenLosses } from "./loss.ts";
 import { sitesOf } from "./sites.ts";
 import { forward, weightInputs } from "./transformer.ts";
 
@@ -61,8 +61,7 @@ describe.each(backends)("on $name", (backend) => {
     const { config } = golden;
     const weights = weightInputs(config);
     const tokens = input("tokens", "int32", golden.tokens.shape);
-    const { total, count } = nextTokenLoss(config, weights, tokens);
-    const loss = mul(total, 1 / count);
+    const loss = mean(nextTokenLosses(config, weights, tokens));
     const names = Object.keys(weights);
     const gradients = grad(loss, Object.values(weights));
     const outputs = Object.fromEntries(names.map((name, i) => [`grad ${name}`, gradients[i]!]));

@@ -1,9 +1,10 @@
 // How well a model predicts held-out text, context by context.
-import { crossEntropy, input, program, reshape, slice } from "../graph/index.ts";
+import { input, type Program, program } from "../graph/index.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import type { ModelConfig } from "./config.ts";
-import { residual, unembed, weightInputs } from "./transformer.ts";
+import { nextTokenLosses } from "./loss.ts";
+import { weightInputs } from "./transformer.ts";
 
 /** The part of `TokenRows` that is needed: each token's context is an index into `contexts`. */
 export interface ValidationRows {
@@ -49,13 +50,9 @@ export async function contextLosses(
 }
 
 /** `tokens` int32 [batch, pos] and the weights by name → `ce` [batch, pos − 1], nats. */
-export function lossProgram(config: ModelConfig, { batch, pos }: { batch: number; pos: number }) {
+function lossProgram(config: ModelConfig, { batch, pos }: { batch: number; pos: number }): Program {
   const tokens = input("tokens", "int32", [batch, pos]);
   const weights = weightInputs(config);
-  const resid = slice(residual(config, weights, tokens), { axis: 1, start: 0, end: pos - 1 });
-  const count = batch * (pos - 1);
-  const logits = reshape(unembed(config, weights, resid), [count, config.d_vocab]);
-  const targets = reshape(slice(tokens, { axis: 1, start: 1, end: pos }), [count]);
-  const ce = reshape(crossEntropy(logits, targets), [batch, pos - 1]);
+  const ce = nextTokenLosses(config, weights, tokens);
   return program({ inputs: [tokens, ...Object.values(weights)], outputs: { ce } });
 }

@@ -1,0 +1,169 @@
+// How activations are put on disk: shards of whole rows, and a manifest that is written last.
+import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import { check, isError } from "../base/errors.ts";
+import type { Context } from "../base/progress.ts";
+import { encodeSafetensors } from "../formats/safetensors.ts";
+import { type Model, siteWidth } from "../models/index.ts";
+import { type Backend, outputLimitBytes, rowsPerRun } from "../runtime/index.ts";
+import { getText, putJson, type Store } from "../storage/store.ts";
+import { narrowF16 } from "../tensor/half.ts";
+import { tensor } from "../tensor/tensor.ts";
+import { type MomentsState, sumMoments } from "./moments.ts";
+import { type ActivationRows, activationStream } from "./stream.ts";
+
+export interface RecordOptions {
+  site: string;
+  store: Store;
+  /** Keys begin with this. */
+  prefix?: string;
+  /** float16 halves the files; rounding is to the nearest, and overflow is refused. */
+  dtype?: "float32" | "float16";
+  /** A shard's bytes; a shard is also what is computed at once. */
+  outputLimit?: number;
+}
+
+export interface ActivationManifest {
+  kind: "activations";
+  format: 1;
+  model: string;
+  model_hash: string;
+  tokenizer_hash?: string;
+  site: string;
+  dtype: "float32" | "float16";
+  d: number;
+  n_ctx: number;
+  rows: number;
+  tokens: number;
+  tokens_hash: string;
+  shards: { file: string; rows: [from: number, to: number] }[];
+  moments: {
+    count: number;
+    mean: number[];
+    meanNorm: number;
+    meanSquare: number;
+    variance: number;
+  };
+}
+
+/** What a recording under way has to agree on, and how far it is. */
+interface Progress {
+  recipe: unknown;
+  shards: ActivationManifest["shards"];
+  moments: MomentsState;
+}
+
+/**
+ * Runs every row and writes the site's values, shard by shard: `acts-00000.safetensors` holds `acts`
+ * [tokens of its rows, d]. A recording that was interrupted continues behind its last whole shard
+ * and leaves the same bytes; one that is complete is returned as it is.
+ */
+export async function recordActivations(
+  model: Model,
+  backend: Backend,
+  data: ActivationRows,
+  { site, store, prefix = "", dtype = "float32", outputLimit = outputLimitBytes }: RecordOptions,
+  context: Context = {},
+): Promise<ActivationManifest> {
+  const { n_ctx, rows } = data;
+  const d = siteWidth(model.config, site);
+  const batch = rowsPerRun(rows, { bytesPerRow: 4 * n_ctx * d, limit: outputLimit });
+  const recipe = {
+    kind: "activations" as const,
+    format: 1 as const,
+    model: model.config.name,
+    model_hash: model.hash,
+    ...(model.tokenizer === undefined ? {} : { tokenizer_hash: model.tokenizer.hash }),
+    site,
+    dtype,
+    d,
+    n_ctx,
+    rows,
+    tokens: rows * n_ctx,
+    tokens_hash: hashTokens(data),
+  };
+  const finished = await readJson<ActivationManifest>(store, `${prefix}manifest.json`);
+  if (finished !== undefined) {
+    const { shards, moments, ...made } = finished;
+    checkSame(store, made, recipe);
+    return finished;
+  }
+  const progress: Progress = (await readJson<Progress>(store, `${prefix}progress.json`)) ?? {
+    recipe: { ...recipe, batch },
+    shards: [],
+    moments: sumMoments(d).state(),
+  };
+  checkSame(store, progress.recipe, { ...recipe, batch });
+
+  const { shards } = progress;
+  const sums = sumMoments(d, progress.moments);
+  const done = shards.at(-1)?.rows[1] ?? 0;
+  const rest = { n_ctx, rows: rows - done, tokens: data.tokens.subarray(done * n_ctx) };
+  const options = { site, batchRows: batch, outputLimit, reuse: true };
+  if (rest.rows > 0)
+    for await (const piece of activationStream(model, backend, rest, options, context)) {
+      const [from, to] = [done + piece.rows[0], done + piece.rows[1]];
+      const file = `acts-${String(shards.length).padStart(5, "0")}.safetensors`;
+      sums.add(piece.acts);
+      await store.put(`${prefix}${file}`, encodeShard(piece.acts, d, dtype, site));
+      shards.push({ file, rows: [from, to] });
+      await putJson(store, `${prefix}progress.json`, { ...progress, moments: sums.state() });
+      context.onProgress?.({
+        stage: "record",
+        done: to * n_ctx,
+        total: rows * n_ctx,
+        unit: "tokens",
+      });
+    }
+  const moments = sums.moments();
+  const manifest = { ...recipe, shards, moments: { ...moments, mean: [...moments.mean] } };
+  await putJson(store, `${prefix}manifest.json`, manifest);
+  await store.delete(`${prefix}progress.json`);
+  return manifest;
+}
+
+function encodeShard(
+  acts: Float32Array,
+  d: number,
+  dtype: "float32" | "float16",
+  site: string,
+): Uint8Array {
+  const shape = [acts.length / d, d];
+  if (dtype === "float32") return encodeSafetensors({ acts: tensor(dtype, shape, acts) });
+  const halves = narrowF16(acts);
+  const over = halves.findIndex(
+    (bits, i) => (bits & 0x7fff) === 0x7c00 && Number.isFinite(acts[i]),
+  );
+  check(over < 0, "activations/overflow", "an activation is too large for float16", {
+    where: site,
+    got: acts[over],
+    wanted: "at most 65504",
+    hint: "record with dtype float32",
+  });
+  return encodeSafetensors({ acts: tensor(dtype, shape, halves) });
+}
+
+function hashTokens({ tokens, rows, n_ctx }: ActivationRows): string {
+  const used = tokens.subarray(0, rows * n_ctx);
+  return createHash("sha256")
+    .update(new Uint8Array(used.buffer, used.byteOffset, used.byteLength))
+    .digest("hex");
+}
+
+function checkSame(store: Store, got: unknown, wanted: unknown): void {
+  check(isDeepStrictEqual(got, wanted), "activations/recipe", "another recording lies here", {
+    where: store.name,
+    got,
+    wanted,
+    hint: "choose another folder",
+  });
+}
+
+async function readJson<T>(store: Store, key: string): Promise<T | undefined> {
+  try {
+    return JSON.parse(await getText(store, key)) as T;
+  } catch (error) {
+    if (isError(error, "storage/missing")) return undefined;
+    throw error;
+  }
+}

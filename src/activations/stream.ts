@@ -1,0 +1,64 @@
+// How activations flow out of a model, row after row and within a fixed amount of memory.
+import { type Context, throwIfStopped } from "../base/progress.ts";
+import { captureProgram, checkTokens, type LossRows } from "../hooks/index.ts";
+import { type Model, siteShape, siteWidth } from "../models/index.ts";
+import { type Backend, type Executable, outputLimitBytes, rowsPerRun } from "../runtime/index.ts";
+import { tensor } from "../tensor/tensor.ts";
+
+/** The part of `TokenRows` that is needed. */
+export type ActivationRows = LossRows;
+
+export interface StreamOptions {
+  site: string;
+  /** Rows a run; default: as many as the output limit allows, in equal runs. */
+  batchRows?: number;
+  outputLimit?: number;
+  /**
+   * Hand out the same memory each time: `acts` holds until the next piece is asked for. Saves a
+   * copy of everything.
+   */
+  reuse?: boolean;
+}
+
+export interface ActivationPiece {
+  acts: Float32Array; // [n, d], tokens in row order
+  rows: [from: number, to: number];
+}
+
+/** One site's values for every token. The model is run no further than the site. */
+export async function* activationStream(
+  model: Model,
+  backend: Backend,
+  data: ActivationRows,
+  { site, batchRows, outputLimit = outputLimitBytes, reuse = false }: StreamOptions,
+  context: Context = {},
+): AsyncGenerator<ActivationPiece> {
+  const { config, weights } = model;
+  const { n_ctx: pos, rows } = data;
+  const d = siteWidth(config, site);
+  checkTokens(config, tensor("int32", [rows, pos], data.tokens.subarray(0, rows * pos)));
+  const batch = batchRows ?? rowsPerRun(rows, { bytesPerRow: 4 * pos * d, limit: outputLimit });
+  const programs = new Map<number, Executable>();
+  const buffer = reuse ? new Float32Array(batch * pos * d) : undefined;
+  try {
+    for (let from = 0; from < rows; from += batch) {
+      throwIfStopped(context);
+      const n = Math.min(batch, rows - from);
+      let run = programs.get(n);
+      if (run === undefined) {
+        run = await backend.compile(captureProgram(config, { batch: n, pos, sites: [site] }));
+        programs.set(n, run);
+      }
+      const out = buffer?.subarray(0, n * pos * d) ?? new Float32Array(n * pos * d);
+      const shape = siteShape(config, site, { batch: n, pos });
+      const tokens = data.tokens.subarray(from * pos, (from + n) * pos);
+      await run.run(
+        { ...weights, tokens: tensor("int32", [n, pos], tokens) },
+        { [site]: tensor("float32", shape, out) },
+      );
+      yield { acts: out, rows: [from, from + n] };
+    }
+  } finally {
+    for (const run of programs.values()) await run.release();
+  }
+}
