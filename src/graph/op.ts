@@ -50,10 +50,11 @@ export interface Op<A = Record<string, unknown>> {
 
 const table = new Map<string, Op>();
 
-/** Puts an op into the table; the result makes values of it. */
-export function defineOp<A extends object>(
-  op: Op<A>,
-): (inputs: readonly Value[], attrs: A) => Value {
+/** Makes values of one op. */
+export type Maker<A> = (inputs: readonly Value[], attrs: A) => Value;
+
+/** Puts an op into the table. */
+export function defineOp<A extends object>(op: Op<A>): Maker<A> {
   check(!table.has(op.name), "op/twice", `the op ${op.name} is defined twice`);
   table.set(op.name, op as unknown as Op);
   return (inputs, attrs) => {
