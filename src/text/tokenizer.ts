@@ -43,8 +43,8 @@ export interface Tokenizer {
 }
 
 const endNames = ["<|endoftext|>", "<|end_of_text|>", "<eos>", "</s>"];
-/** Words remembered; the longest text of natural language stays well below. */
-const memoSize = 1 << 18;
+/** Words remembered in each of two generations: some 10 MB, and natural texts stay below. */
+const memoSize = 1 << 16;
 const memoLength = 64;
 
 /**
@@ -125,7 +125,9 @@ function librarySplit(json: Record<string, unknown>): (text: string) => string[]
 /** The encoding function, with its memo of words. `split` cuts into words of byte letters. */
 function encoder(tables: TokenizerTables, split?: (text: string) => string[]) {
   const { merges, byteId, vocab, ignoreMerges } = tables;
-  const memo = new Map<string, Int32Array>();
+  // Two generations: when the young one is full it becomes the old one, so that frequent words stay.
+  let memo = new Map<string, Int32Array>();
+  let older = new Map<string, Int32Array>();
   const utf8 = new TextEncoder();
   let scratch = new Int32Array(1024);
   let out = new Int32Array(1024);
@@ -143,9 +145,9 @@ function encoder(tables: TokenizerTables, split?: (text: string) => string[]) {
   const append = (word: string, bytesOf: (word: string) => Uint8Array): void => {
     let ids = memo.get(word);
     if (ids === undefined) {
-      ids = merge(bytesOf(word));
+      ids = older.get(word) ?? merge(bytesOf(word));
       if (word.length <= memoLength) {
-        if (memo.size >= memoSize) memo.clear();
+        if (memo.size >= memoSize) [older, memo] = [memo, new Map()];
         memo.set(copy(word), ids);
       }
     }
