@@ -43,7 +43,7 @@ export interface Tokenizer {
 }
 
 const endNames = ["<|endoftext|>", "<|end_of_text|>", "<eos>", "</s>"];
-/** Words remembered in each of two generations: some 10 MB, and natural texts stay below. */
+/** Words remembered in each of two generations. */
 const memoSize = 1 << 16;
 const memoLength = 64;
 
