@@ -22,6 +22,7 @@ export {
   type TokenRows,
 } from "./pack.ts";
 export { pretokenize } from "./pretokenize.ts";
+export { type RowStream, rowStream } from "./row-stream.ts";
 export {
   defaultShares,
   externalDocuments,
