@@ -99,6 +99,10 @@ export const NeighbourSchema = z
   })
   .meta({ id: "Neighbour" });
 
+export const TokenShareSchema = z
+  .object({ piece: PieceSchema, share: z.number() })
+  .meta({ id: "TokenShare" });
+
 export const ContextReadingSchema = z
   .object({
     context: z.string(),
@@ -108,6 +112,8 @@ export const ContextReadingSchema = z
     r_given_token: ClaimSchema,
     precision: ClaimSchema,
     recall: ClaimSchema,
+    /** The activation from which precision and recall count it as firing: best F1 on select. */
+    threshold: z.number(),
   })
   .meta({ id: "ContextReading" });
 
@@ -126,6 +132,11 @@ export const FeaturePageSchema = z
     peak: z.number(),
     dead: z.boolean(),
     best_context: z.string().nullable(),
+    /** Shares of the summed activation by current and by previous token, largest first. */
+    characteristic: z.object({
+      current: z.array(TokenShareSchema),
+      previous: z.array(TokenShareSchema),
+    }),
     /** The plate "Is it one thing?". */
     claims: z.array(ClaimSchema),
     activation: z.object({
@@ -192,6 +203,7 @@ export type FeatureList = z.infer<typeof FeatureListSchema>;
 export type Band = z.infer<typeof BandSchema>;
 export type Interval = z.infer<typeof IntervalSchema>;
 export type Logit = z.infer<typeof LogitSchema>;
+export type TokenShare = z.infer<typeof TokenShareSchema>;
 export type Neighbour = z.infer<typeof NeighbourSchema>;
 export type ContextReading = z.infer<typeof ContextReadingSchema>;
 export type FeaturePage = z.infer<typeof FeaturePageSchema>;

@@ -1,0 +1,88 @@
+// Which next tokens does a feature raise, and which does it lower? Its decoder row through the unembedding.
+import type { Product } from "../evidence/bootstrap.ts";
+import { quantile } from "../evidence/bootstrap.ts";
+import { rounded, sortedHistogram } from "./histograms.ts";
+import type { Histogram } from "./page.ts";
+
+/** The linear path from what a dictionary writes to the logits. */
+export interface LogitPath {
+  /** [d_in, d_model], or null where the dictionary already writes to the residual stream. */
+  W_out: Float32Array | null;
+  /** [d_model, d_vocab] */
+  W_U: Float32Array;
+  d_model: number;
+  d_vocab: number;
+  /** False where a layer norm lies between: its scale and weight are then left out. */
+  exact: boolean;
+}
+
+export interface LogitSummary {
+  up: { token: number; value: number }[];
+  down: { token: number; value: number }[];
+  histogram: Histogram;
+  kurtosis: number;
+}
+
+/**
+ * Logits per unit of activation, median over the vocabulary subtracted: W_dec W_out W_U / scale. [n, d_vocab]
+ * `rows` are n decoder rows, [n, d_in].
+ */
+export async function logitWeights(
+  rows: Float32Array,
+  n: number,
+  path: LogitPath,
+  { product, scale = 1 }: { product: Product; scale?: number },
+): Promise<Float32Array> {
+  const { d_model, d_vocab, W_out, W_U } = path;
+  const k = rows.length / n;
+  const written = W_out === null ? rows : await product(rows, W_out, { m: n, k, n: d_model });
+  const logits = await product(written, W_U, { m: n, k: d_model, n: d_vocab });
+  const sorted = new Float32Array(d_vocab);
+  for (let i = 0; i < n; i++) {
+    const row = logits.subarray(i * d_vocab, (i + 1) * d_vocab);
+    sorted.set(row);
+    const median = quantile(sorted.sort(), 0.5);
+    for (let v = 0; v < d_vocab; v++) row[v] = (row[v]! - median) / scale;
+  }
+  return logits;
+}
+
+/** The ends and the shape of one row of logit weights. */
+export function summarizeLogits(
+  row: Float32Array,
+  { ends = 10, bins = 40 }: { ends?: number; bins?: number } = {},
+): LogitSummary {
+  const sorted = row.slice().sort();
+  const n = row.length;
+  const some = Math.min(ends, n);
+  const pick = (keep: (x: number) => boolean, sign: number): LogitSummary["up"] => {
+    const found: LogitSummary["up"] = [];
+    for (let v = 0; v < n; v++) if (keep(row[v]!)) found.push({ token: v, value: row[v]! });
+    return found
+      .sort((a, b) => sign * (b.value - a.value) || a.token - b.token)
+      .slice(0, some)
+      .map(({ token, value }) => ({ token, value: rounded(value) }));
+  };
+  const high = sorted[n - some]!;
+  const low = sorted[some - 1]!;
+  return {
+    up: pick((x) => x >= high, 1),
+    down: pick((x) => x <= low, -1),
+    histogram: sortedHistogram(sorted, bins),
+    kurtosis: rounded(kurtosis(row)),
+  };
+}
+
+/** Fourth standardised moment (3 for a normal distribution, as in the paper). */
+export function kurtosis(x: ArrayLike<number>): number {
+  let mean = 0;
+  for (let i = 0; i < x.length; i++) mean += x[i]! / x.length;
+  let second = 0;
+  let fourth = 0;
+  for (let i = 0; i < x.length; i++) {
+    const square = (x[i]! - mean) ** 2;
+    second += square;
+    fourth += square * square;
+  }
+  return second === 0 ? 0 : (fourth * x.length) / (second * second);
+}

@@ -1,0 +1,76 @@
+// Which features write nearly the same direction, and do they fire together?
+
+import type { FeatureColumns } from "../dictionaries/sparse.ts";
+import type { Product } from "../evidence/bootstrap.ts";
+import { columnOf } from "../evidence/judge.ts";
+
+export interface Near {
+  index: number;
+  cosine: number;
+}
+
+/** Most similar decoder rows of every feature, by cosine. `W_dec` is [d_sae, d_in]. */
+export async function nearestRows(
+  W_dec: Float32Array,
+  d_sae: number,
+  { product, n = 8, block = 256 }: { product: Product; n?: number; block?: number },
+): Promise<Near[][]> {
+  const d = W_dec.length / d_sae;
+  const unit = new Float32Array(W_dec.length);
+  const turned = new Float32Array(W_dec.length); // [d_in, d_sae]
+  for (let f = 0; f < d_sae; f++) {
+    let square = 0;
+    for (let i = 0; i < d; i++) square += W_dec[f * d + i]! ** 2;
+    const length = Math.sqrt(square) || 1;
+    for (let i = 0; i < d; i++) {
+      const x = W_dec[f * d + i]! / length;
+      unit[f * d + i] = x;
+      turned[i * d_sae + f] = x;
+    }
+  }
+  const near: Near[][] = [];
+  for (let from = 0; from < d_sae; from += block) {
+    const m = Math.min(block, d_sae - from);
+    const rows = unit.subarray(from * d, (from + m) * d).slice();
+    const cosines = await product(rows, turned, { m, k: d, n: d_sae });
+    for (let i = 0; i < m; i++)
+      near.push(topOf(cosines.subarray(i * d_sae, (i + 1) * d_sae), from + i, n));
+  }
+  return near;
+}
+
+function topOf(cosines: Float32Array, self: number, n: number): Near[] {
+  const top: Near[] = [];
+  for (let j = 0; j < cosines.length; j++) {
+    const cosine = cosines[j]!;
+    if (j === self || (top.length === n && cosine <= top[n - 1]!.cosine)) continue;
+    if (top.length === n) top.pop();
+    let at = top.length;
+    while (at > 0 && top[at - 1]!.cosine < cosine) at--;
+    top.splice(at, 0, { index: j, cosine });
+  }
+  return top;
+}
+
+/** Pearson r of activations (zeros included) of one feature with others; `scratch` is [n_tokens], zero. */
+export function activationCorrelations(
+  columns: FeatureColumns,
+  feature: number,
+  others: readonly number[],
+  moments: { sum: ArrayLike<number>; square: ArrayLike<number> },
+  scratch: Float32Array,
+): (number | null)[] {
+  const n = columns.n_tokens;
+  const own = columnOf(columns, feature);
+  for (let i = 0; i < own.token.length; i++) scratch[own.token[i]!] = own.value[i]!;
+  const variance = (f: number): number => moments.square[f]! - moments.sum[f]! ** 2 / n;
+  const result = others.map((other) => {
+    let cross = 0;
+    for (let i = columns.offsets[other]!; i < columns.offsets[other + 1]!; i++)
+      cross += scratch[columns.token[i]!]! * columns.value[i]!;
+    const spread = Math.sqrt(variance(feature) * variance(other));
+    return spread > 0 ? (cross - (moments.sum[feature]! * moments.sum[other]!) / n) / spread : null;
+  });
+  for (let i = 0; i < own.token.length; i++) scratch[own.token[i]!] = 0;
+  return result;
+}
