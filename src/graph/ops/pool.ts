@@ -105,7 +105,7 @@ const makeAvgSpread: Maker<PoolAttrs & { size: Two }> = defineOp<PoolAttrs & { s
     const shape = [channels, 1, ...kernel];
     const share = new Array<number>(sizeOf(shape)).fill(1 / sizeOf(kernel));
     const weights =
-      isFloat(dtype) && dtype === "float64"
+      dtype === "float64"
         ? tensor("float64", shape, Float64Array.from(share))
         : tensor("float32", shape, Float32Array.from(share));
     const rest = [0, 1].map(

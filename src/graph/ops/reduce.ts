@@ -38,7 +38,10 @@ const makeMean = defineOp<ReduceAttrs>({
 });
 
 export function mean(x: Value, { axes, keepDims = false }: ReduceOptions = {}): Value {
-  return makeMean([x], { axes: axesOf("mean", x, axes), keepDims });
+  const found = axesOf("mean", x, axes);
+  if (found.every((axis) => x.shape[axis] === 1))
+    return reshape(x, reducedShape(x.shape, found, keepDims));
+  return makeMean([x], { axes: found, keepDims });
 }
 
 function countOf(shape: readonly number[], axes: readonly number[]): number {
@@ -89,8 +92,12 @@ function defineExtreme(
       return out;
     },
   });
-  return (x, { axes, keepDims = false } = {}) =>
-    make([x], { axes: axesOf(name, x, axes), keepDims });
+  return (x, { axes, keepDims = false } = {}) => {
+    const found = axesOf(name, x, axes);
+    if (found.every((axis) => x.shape[axis] === 1))
+      return reshape(x, reducedShape(x.shape, found, keepDims));
+    return make([x], { axes: found, keepDims });
+  };
 }
 
 export const max = defineExtreme("max", "ReduceMax", Math.max);
