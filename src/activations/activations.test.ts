@@ -61,7 +61,9 @@ describe("a stream", () => {
         count += 1;
       }
       expect(count).toBe(pieces);
-      got.forEach((x, i) => expect(x).toBeCloseTo(wanted[i]!, 5));
+      got.forEach((x, i) => {
+        expect(x).toBeCloseTo(wanted[i]!, 5);
+      });
     }
   });
 
@@ -143,9 +145,9 @@ describe("a recording", () => {
     for (const { file, rows } of manifest.shards) {
       const acts = (await readSafetensors(store, file)).tensors.acts!;
       expect(acts.shape).toEqual([(rows[1] - rows[0]) * 6, 12]);
-      (acts.data as Float32Array).forEach((x, i) =>
-        expect(x).toBeCloseTo(wanted[rows[0] * 72 + i]!, 5),
-      );
+      (acts.data as Float32Array).forEach((x, i) => {
+        expect(x).toBeCloseTo(wanted[rows[0] * 72 + i]!, 5);
+      });
     }
     const norms = Array.from({ length: 78 }, (_, t) =>
       Math.hypot(...wanted.subarray(t * 12, (t + 1) * 12)),

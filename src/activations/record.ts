@@ -99,7 +99,7 @@ export async function recordActivations(
   const sums = sumMoments(d, progress.moments);
   const done = shards.at(-1)?.rows[1] ?? 0;
   const rest = { n_ctx, rows: rows - done, tokens: data.tokens.subarray(done * n_ctx) };
-  const options = { site, batchRows: batch, outputLimit, reuse: true };
+  const options = { site, batchRows: batch, outputLimit };
   if (rest.rows > 0)
     for await (const piece of activationStream(model, backend, rest, options, context)) {
       const [from, to] = [done + piece.rows[0], done + piece.rows[1]];

@@ -60,7 +60,6 @@ export async function* shuffledBatches(
     for await (const { acts } of activationStream(model, backend, mixed, {
       site,
       outputLimit,
-      reuse: true,
     }))
       for (let at = 0; at < acts.length; at += d) {
         put(acts.subarray(at, at + d));

@@ -1,7 +1,7 @@
 // How activations flow out of a model, row after row and within a fixed amount of memory.
 import { type Context, throwIfStopped } from "../base/progress.ts";
 import { captureProgram, checkTokens, type LossRows } from "../hooks/index.ts";
-import { type Model, siteShape, siteWidth } from "../models/index.ts";
+import { type Model, siteWidth } from "../models/index.ts";
 import { type Backend, type Executable, outputLimitBytes, rowsPerRun } from "../runtime/index.ts";
 import { tensor } from "../tensor/tensor.ts";
 
@@ -13,11 +13,6 @@ export interface StreamOptions {
   /** Rows a run; default: as many as the output limit allows, in equal runs. */
   batchRows?: number;
   outputLimit?: number;
-  /**
-   * Hand out the same memory each time: `acts` holds until the next piece is asked for. Saves a
-   * copy of everything.
-   */
-  reuse?: boolean;
 }
 
 export interface ActivationPiece {
@@ -30,7 +25,7 @@ export async function* activationStream(
   model: Model,
   backend: Backend,
   data: ActivationRows,
-  { site, batchRows, outputLimit = outputLimitBytes, reuse = false }: StreamOptions,
+  { site, batchRows, outputLimit = outputLimitBytes }: StreamOptions,
   context: Context = {},
 ): AsyncGenerator<ActivationPiece> {
   const { config, weights } = model;
@@ -39,7 +34,6 @@ export async function* activationStream(
   checkTokens(config, tensor("int32", [rows, pos], data.tokens.subarray(0, rows * pos)));
   const batch = batchRows ?? rowsPerRun(rows, { bytesPerRow: 4 * pos * d, limit: outputLimit });
   const programs = new Map<number, Executable>();
-  const buffer = reuse ? new Float32Array(batch * pos * d) : undefined;
   try {
     for (let from = 0; from < rows; from += batch) {
       throwIfStopped(context);
@@ -49,14 +43,9 @@ export async function* activationStream(
         run = await backend.compile(captureProgram(config, { batch: n, pos, sites: [site] }));
         programs.set(n, run);
       }
-      const out = buffer?.subarray(0, n * pos * d) ?? new Float32Array(n * pos * d);
-      const shape = siteShape(config, site, { batch: n, pos });
-      const tokens = data.tokens.subarray(from * pos, (from + n) * pos);
-      await run.run(
-        { ...weights, tokens: tensor("int32", [n, pos], tokens) },
-        { [site]: tensor("float32", shape, out) },
-      );
-      yield { acts: out, rows: [from, from + n] };
+      const tokens = tensor("int32", [n, pos], data.tokens.subarray(from * pos, (from + n) * pos));
+      const results = await run.run({ ...weights, tokens });
+      yield { acts: results[site]!.data as Float32Array, rows: [from, from + n] };
     }
   } finally {
     for (const run of programs.values()) await run.release();

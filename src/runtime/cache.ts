@@ -13,7 +13,6 @@ export interface ByteCache<T> {
 
 interface Entry<T> {
   value: Promise<T>;
-  bytes: number;
   users: number;
 }
 
@@ -27,7 +26,10 @@ export function byteCache<T>({
 }): ByteCache<T> {
   // A Map iterates in order of insertion: the least recently used comes first.
   const entries = new Map<string, Entry<T>>();
-  const total = (): number => [...entries.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  // Kept beyond eviction: a thing that comes back weighs what it weighed.
+  const weights = new Map<string, number>();
+  const total = (): number =>
+    [...entries.keys()].reduce((sum, key) => sum + (weights.get(key) ?? 0), 0);
 
   async function drop(key: string): Promise<void> {
     const entry = entries.get(key);
@@ -48,7 +50,7 @@ export function byteCache<T>({
     async use(key, make, work) {
       let entry = entries.get(key);
       entries.delete(key);
-      entry ??= { value: make(), bytes: 0, users: 0 };
+      entry ??= { value: make(), users: 0 };
       entries.set(key, entry);
       entry.users++;
       try {
@@ -66,8 +68,7 @@ export function byteCache<T>({
       }
     },
     async weigh(key, bytes) {
-      const entry = entries.get(key);
-      if (entry !== undefined) entry.bytes = Math.max(entry.bytes, bytes);
+      weights.set(key, Math.max(weights.get(key) ?? 0, bytes));
       await evict();
     },
     drop,
