@@ -1,0 +1,171 @@
+// How does a recipe become an organism: texts, a vocabulary, rows, training, weights, a card.
+import { join } from "node:path";
+import { z } from "zod";
+import type { Context } from "../base/progress.ts";
+import { throwIfStopped } from "../base/progress.ts";
+import { makeModel, saveModel } from "../models/checkpoint.ts";
+import { growModel } from "../models/grow.ts";
+import { ortBackend } from "../runtime/ort.ts";
+import { folderStore } from "../storage/folder.ts";
+import { getText, putJson, type Store } from "../storage/store.ts";
+import { countWords, type TokenizerFile, trainBpe } from "../text/bpe.ts";
+import { mixture, mixtureRows } from "../text/mixture.ts";
+import { packRows } from "../text/pack.ts";
+import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { writeCard } from "./card.ts";
+import type { JobContext } from "./events.ts";
+import { type Recipe, readRecipe } from "./recipe.ts";
+import { type Corpus, recipeCorpus } from "./texts.ts";
+
+export const GrowInputSchema = z.object({
+  /** Path of a `recipe.json`. */
+  recipe: z.string(),
+  /** Folder of the texts that the recipe names. */
+  texts: z.string().optional(),
+  /** Where the organism goes. */
+  out: z.string(),
+  /** Overrides of the recipe. */
+  steps: z.number().int().positive().optional(),
+  seed: z.number().int().nonnegative().optional(),
+});
+
+export interface GrowResult {
+  name: string;
+  hash: string;
+  tokens: number;
+  parameters: number;
+  validation: Record<string, number>;
+}
+
+/** Rows of the validation set, at most. */
+const validationRows = 240;
+
+export async function grow(
+  input: z.infer<typeof GrowInputSchema>,
+  context: JobContext,
+): Promise<GrowResult> {
+  const read = await readRecipe(input.recipe);
+  const recipe: Recipe = {
+    ...read,
+    seed: input.seed ?? read.seed,
+    training: { ...read.training, steps: input.steps ?? read.training.steps },
+  };
+  const { steps, batch } = recipe.training;
+  const { n_ctx } = recipe.model;
+  context.onEvent({
+    type: "run-started",
+    model: recipe.model.name,
+    site: "",
+    seed: recipe.seed,
+    total_tokens: steps * batch * n_ctx,
+    stages: [
+      { name: "vocabulary", total: recipe.tokenizer.characters, unit: "characters" },
+      { name: "rows", total: steps * batch, unit: "rows" },
+      { name: "grow", total: steps * batch * (n_ctx - 1), unit: "tokens" },
+    ],
+  });
+  const corpus = await recipeCorpus(recipe, input.texts, context);
+  const store = folderStore(input.out);
+  const tokenizerFile = await vocabulary(recipe, corpus, store, context);
+  const tokenizer = loadTokenizer(JSON.stringify(tokenizerFile));
+  const rows = growthRows(recipe, corpus, tokenizer, context);
+  const valRows = heldOutRows(recipe, corpus, tokenizer);
+  const { batch: _, steps: __, ...training } = recipe.training;
+  const grown = await growModel(
+    recipe.model,
+    rows,
+    {
+      steps,
+      batch,
+      ...training,
+      seed: recipe.seed,
+      valRows,
+      store: folderStore(join(input.out, "growth")),
+    },
+    context,
+    ortBackend({ threads: context.threads }),
+  );
+  const model = makeModel(recipe.model, grown.weights, tokenizer);
+  const { hash } = await saveModel(store, model, { dtype: "float16", tokenizerFile });
+  const validation = await writeCard(store, { recipe, corpus, tokenizer, hash, model });
+  return {
+    name: recipe.model.name,
+    hash,
+    tokens: steps * batch * (n_ctx - 1),
+    parameters: Object.values(model.weights).reduce((sum, { data }) => sum + data.length, 0),
+    validation,
+  };
+}
+
+/** Trained once on the growing mix and kept: a continued growth reads the same one. */
+async function vocabulary(
+  recipe: Recipe,
+  corpus: Corpus,
+  store: Store,
+  context: Context,
+): Promise<TokenizerFile> {
+  if ((await store.size("tokenizer.json")) !== undefined)
+    return JSON.parse(await getText(store, "tokenizer.json")) as TokenizerFile;
+  const { characters, maxTokenLength } = recipe.tokenizer;
+  const source = mixture({ ...mixOf(recipe, corpus), seed: recipe.seed });
+  const counts = new Map<string, number>();
+  for (let read = 0; read < characters; ) {
+    throwIfStopped(context);
+    const { text } = source.next();
+    countWords(counts, text);
+    read += text.length;
+    context.onProgress?.({
+      stage: "vocabulary",
+      done: read,
+      total: characters,
+      unit: "characters",
+    });
+  }
+  const file = trainBpe(counts, { d_vocab: recipe.model.d_vocab, maxTokenLength }, context);
+  await putJson(store, "tokenizer.json", file);
+  return file;
+}
+
+function mixOf(recipe: Recipe, { documents, generators }: Corpus) {
+  return { weights: recipe.weights, documents, generators, split: "grow" as const };
+}
+
+/** All rows of the growth, as 16-bit ids: the same for the same recipe, so a killed growth continues. */
+function growthRows(recipe: Recipe, corpus: Corpus, tokenizer: Tokenizer, context: Context) {
+  const { n_ctx } = recipe.model;
+  const total = recipe.training.steps * recipe.training.batch;
+  const source = mixtureRows(
+    tokenizer,
+    { ...mixOf(recipe, corpus), seed: recipe.seed + 1 },
+    { n_ctx },
+  );
+  const tokens = new Uint16Array(total * n_ctx);
+  const chunk = 512;
+  for (let row = 0; row < total; row += chunk) {
+    throwIfStopped(context);
+    const count = Math.min(chunk, total - row);
+    tokens.set(source.take(count).tokens, row * n_ctx);
+    context.onProgress?.({ stage: "rows", done: row + count, total, unit: "rows" });
+  }
+  return { n_ctx, rows: total, tokens };
+}
+
+/** Documents of `select` in the proportions of the recipe, never grown on. */
+function heldOutRows(recipe: Recipe, corpus: Corpus, tokenizer: Tokenizer) {
+  const held = [
+    ...corpus.documents.filter(
+      ({ split, source, context }) =>
+        split === "select" && source !== "machine" && Object.hasOwn(recipe.weights, context),
+    ),
+    ...corpus.generators.contexts.flatMap((kind) => corpus.generators.take(kind, "select", 12)),
+  ];
+  const seen = new Map<string, number>();
+  const few = held.filter(({ context }) => {
+    const n = (seen.get(context) ?? 0) + 1;
+    seen.set(context, n);
+    return n <= 12;
+  });
+  const rows = packRows(tokenizer, few, { n_ctx: recipe.model.n_ctx });
+  const kept = Math.min(rows.rows, validationRows);
+  return { ...rows, rows: kept, tokens: rows.tokens.subarray(0, kept * rows.n_ctx) };
+}
