@@ -76,5 +76,34 @@ export const HomeSchema = z
     ),
     dictionaries: z.array(DictionarySummarySchema.omit({ claims: true, contexts: true })),
     models: z.array(z.string()),
+    /** Why nothing can be started or stopped here; null when it can. */
+    read_only: z.string().nullable(),
   })
   .meta({ id: "Home" });
+
+const flag = z.enum(["0", "1", "true", "false"]).transform((v) => v === "1" || v === "true");
+
+/** The query of a feature list: how it is sorted, which part of it, and what must hold. */
+export const FeatureQuerySchema = z
+  .object({
+    sort: z.enum(["r", "density", "peak", "index", "neuron"]).default("r"),
+    /** Default: ascending by index, descending by everything else. */
+    order: z.enum(["asc", "desc"]).optional(),
+    offset: z.coerce.number().int().min(0).default(0),
+    limit: z.coerce.number().int().min(1).max(500).default(100),
+    /** Best contexts, separated by commas. */
+    context: z.string().max(2000).optional(),
+    /** In the name, the context, the tokens of the strongest example, the token it raises most. */
+    q: z.string().max(200).optional(),
+    min_r: z.coerce.number().optional(),
+    min_density: z.coerce.number().optional(),
+    max_density: z.coerce.number().optional(),
+    alive: flag.optional(),
+    /** Verdicts, separated by commas; `none` where nothing is claimed. */
+    verdict: z.string().max(200).optional(),
+  })
+  .meta({ id: "FeatureQuery" });
+
+export const StopReplySchema = z
+  .object({ id: z.string(), stopping: z.boolean() })
+  .meta({ id: "StopReply" });

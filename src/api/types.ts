@@ -5,6 +5,8 @@ import type * as schemas from "./schemas.ts";
 export type ModelInfo = z.infer<typeof schemas.ModelInfoSchema>;
 export type PromptRequest = z.infer<typeof schemas.PromptRequestSchema>;
 export type PromptReply = z.infer<typeof schemas.PromptReplySchema>;
+export type FeatureQuery = z.infer<typeof schemas.FeatureQuerySchema>;
+export type StopReply = z.infer<typeof schemas.StopReplySchema>;
 export type Home = z.infer<typeof schemas.HomeSchema>;
 export type {
   Band,

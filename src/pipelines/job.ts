@@ -6,7 +6,7 @@ import { layout } from "../workspace/layout.ts";
 import { acquireLock } from "../workspace/lock.ts";
 import { problemOf } from "../workspace/problem.ts";
 import { openRunLog, type RunLog } from "../workspace/run-log.ts";
-import { openWorkspace, writeRequest } from "../workspace/workspace.ts";
+import { openWorkspace } from "../workspace/workspace.ts";
 import { type JobContext, progressEvents } from "./events.ts";
 import {
   exitCodes,
@@ -54,7 +54,6 @@ async function work({ id, name, input, folder, threads }: StartMessage): Promise
   const { store } = workspace;
   const lock = await acquireLock(join(folder, layout.runLock(id)), { waitMs });
   try {
-    await writeRequest(store, { id, kind: name, input, now: Date.now() });
     const log = await openRunLog(store, { id, kind: name });
     const onEvent: JobContext["onEvent"] = (event) =>
       void say({ type: "event", event: log.append(event) });

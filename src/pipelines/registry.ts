@@ -10,6 +10,10 @@ export interface JobEntry {
 }
 
 const registry: Readonly<Record<string, () => Promise<JobEntry>>> = {
+  grow: async () => {
+    const job = await import("./grow.ts");
+    return { input: job.GrowInputSchema, run: job.grow };
+  },
   rehearsal: async () => {
     const job = await import("./rehearsal.ts");
     return { input: job.RehearsalInputSchema, run: job.rehearsal };

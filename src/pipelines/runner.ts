@@ -9,7 +9,7 @@ import { layout } from "../workspace/layout.ts";
 import { packageVersion } from "../workspace/package.ts";
 import { problemOf } from "../workspace/problem.ts";
 import { openRunLog } from "../workspace/run-log.ts";
-import type { Workspace } from "../workspace/workspace.ts";
+import { type Workspace, writeRequest } from "../workspace/workspace.ts";
 import {
   exitCodes,
   type FromChild,
@@ -58,6 +58,7 @@ export async function startJob(
     const done = Promise.resolve(known);
     return { id, known: true, pid: undefined, done, stop: () => undefined, kill: () => undefined };
   }
+  await writeRequest(workspace.store, { id, kind: name, input: parsed, now: Date.now() });
   const child = forkJob();
   const message: StartMessage = {
     type: "start",

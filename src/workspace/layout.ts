@@ -4,6 +4,7 @@ import { check } from "../base/errors.ts";
 export const layout = {
   lock: ".lock",
   cache: "cache",
+  model: (name: string): string => `models/${safeId(name)}`,
   dictionary: (id: string): string => `dictionaries/${safeId(id)}`,
   bundle: (id: string): string => `bundles/${safeId(id)}`,
   revision: (id: string, revision: number): string => `bundles/${safeId(id)}/r${revision}`,

@@ -21,17 +21,33 @@ const statuses: Readonly<Record<string, number>> = {
   "job/input": 400,
   "job/unknown": 404,
   "dictionary/feature": 404,
+  "feature/unknown": 404,
   "dictionary/unknown": 404,
+  "dictionary/k": 400,
+  "dictionary/size": 400,
   "model/unknown": 404,
   "site/unknown": 404,
   "site/unavailable": 404,
   "prompt/too-long": 413,
   "run/unknown": 404,
+  "model/missing": 404,
+  "option/unknown": 400,
+  "grow/recipe": 400,
+  "grow/texts": 400,
+  "train/settings": 400,
+  "train/size": 400,
+  // Files that came from outside and are not what they should be.
+  dictionary: 422,
+  format: 422,
+  model: 422,
+  site: 422,
+  text: 422,
   "run/not-running": 409,
 };
 
 export function statusOf(error: unknown): number {
-  return isError(error) ? (statuses[error.code] ?? 500) : 500;
+  if (!isError(error)) return 500;
+  return statuses[error.code] ?? statuses[error.code.split("/")[0]!] ?? 500;
 }
 
 export function problemOf(error: unknown): Problem {

@@ -1,0 +1,7 @@
+#!/usr/bin/env node
+// The package's bin: runs one command and exits with its code.
+import { main } from "./program.ts";
+
+// A reader that went away (`| head`) is no failure.
+process.stdout.on("error", () => process.exit(0));
+process.exit(await main(process.argv.slice(2)));
