@@ -1,0 +1,450 @@
+// Which features does a dictionary hold: all of them, in any order, through any filter?
+import { useQueries, useQuery } from "@tanstack/react-query";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useWindowVirtualizer } from "@tanstack/react-virtual";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import type { FeatureRow } from "../../src/api/types.ts";
+import { useDelayed, usePageTitle } from "../app/hooks.ts";
+import type { KeySpec } from "../app/keys.ts";
+import { keepList } from "../app/last.ts";
+import { dictionary as dictionaryQuery, features } from "../app/queries.ts";
+import { Shell } from "../parts/shell.tsx";
+import { Empty, Loading, Refused, Stale } from "../parts/states.tsx";
+import { Views } from "../parts/views.tsx";
+import { int, shortDictionary, words } from "../words.ts";
+import { Facets } from "./list/facets.tsx";
+import {
+  apiParams,
+  type Chip,
+  chipsOf,
+  type ListSearch,
+  readQuery,
+  type Sort,
+  sortOf,
+  sorts,
+  sortWords,
+  without,
+} from "./list/params.ts";
+import { columns, Head, type Look, Row } from "./list/rows.tsx";
+
+const pageSize = 100;
+
+/** All rows that are on screen, from as many pages of a hundred as it takes. */
+function usePages(id: string, revision: number, params: string, wanted: readonly number[]) {
+  const results = useQueries({
+    queries: wanted.map((page) =>
+      features(id, revision, `${params}&offset=${page * pageSize}&limit=${pageSize}`),
+    ),
+  });
+  const lists = results.map((r) => r.data);
+  const rowAt = (place: number): FeatureRow | undefined => {
+    for (const list of lists) {
+      const row = list?.rows[place - list.offset];
+      if (list && place >= list.offset && row !== undefined) return row;
+    }
+    return undefined;
+  };
+  const first = lists.find((l) => l !== undefined);
+  return {
+    rowAt,
+    first,
+    error: results.find((r) => r.error)?.error ?? null,
+    old: results[0]?.isPlaceholderData ?? false,
+    fetchedAt: Math.max(...results.map((r) => r.dataUpdatedAt), 0),
+    retry: () => results.forEach((r) => void r.refetch()),
+  };
+}
+
+export function ListPage() {
+  const { dictionary: id } = useParams({ from: "/d/$dictionary" });
+  const search = useSearch({ from: "/d/$dictionary" }) as ListSearch;
+  const navigate = useNavigate();
+  const { data: summary, error, refetch } = useQuery(dictionaryQuery(id));
+  usePageTitle(`Features · ${id}`);
+  const { sort, order } = sortOf(search);
+  const params = apiParams(search);
+  const input = useRef<HTMLInputElement>(null);
+  const body = useRef<HTMLTableElement>(null);
+  const [start, setStart] = useState(0);
+  const tall =
+    typeof matchMedia === "function" && matchMedia("(max-width: 700px)").matches ? 32 : 24;
+
+  const [span, setSpan] = useState<[number, number]>([0, 0]);
+  const wanted = useMemo(
+    () => Array.from({ length: span[1] - span[0] + 1 }, (_, i) => span[0] + i),
+    [span],
+  );
+  const pages = usePages(id, summary?.revision ?? 0, params, summary ? wanted : []);
+  const total = pages.first?.matching ?? 0;
+  const virtual = useWindowVirtualizer({
+    count: total,
+    estimateSize: () => tall,
+    overscan: 12,
+    scrollMargin: start,
+  });
+  const items = virtual.getVirtualItems();
+  const from = items[0]?.index ?? 0;
+  const to = items.at(-1)?.index ?? 0;
+  useEffect(() => {
+    setSpan((s) => {
+      const next: [number, number] = [Math.floor(from / pageSize), Math.floor(to / pageSize)];
+      return s[0] === next[0] && s[1] === next[1] ? s : next;
+    });
+  }, [from, to]);
+  const ready = pages.first !== undefined;
+  useLayoutEffect(() => {
+    if (body.current) setStart(body.current.getBoundingClientRect().top + window.scrollY + 22);
+  }, []);
+  useLayoutEffect(() => {
+    if (ready && body.current)
+      setStart(body.current.getBoundingClientRect().top + window.scrollY + 22);
+  }, [ready]);
+
+  // The cursor moves at once; the address follows when it rests.
+  const [place, setPlace] = useState(-1);
+  const rowHere = place >= 0 ? pages.rowAt(place) : undefined;
+  const atNow = rowHere?.index;
+  const resting = useDelayed(atNow, 180);
+  const setSearch = useCallback(
+    (next: ListSearch, replace = false) =>
+      void navigate({ to: ".", search: next as never, replace, resetScroll: false }),
+    [navigate],
+  );
+  useEffect(() => {
+    if (resting !== undefined && resting === atNow && String(resting) !== search.at)
+      setSearch({ ...search, at: String(resting) }, true);
+  }, [resting, atNow, search, setSearch]);
+  // A page that opens with `at` puts its cursor there, if it is among the first rows.
+  const restored = useRef(false);
+  useEffect(() => {
+    if (restored.current || !pages.first) return;
+    restored.current = true;
+    const found = pages.first.rows.findIndex((r) => String(r.index) === search.at);
+    if (found >= 0) setPlace(pages.first.offset + found);
+  }, [pages.first, search.at]);
+  useEffect(() => {
+    const kept: Record<string, string> = {};
+    for (const [key, value] of Object.entries(search)) if (value) kept[key] = value;
+    if (pages.first && !pages.old)
+      keepList({ dictionary: id, search: kept, order: pages.first.rows.map((r) => r.index) });
+  }, [id, search, pages.first, pages.old]);
+
+  const move = (step: number) => {
+    if (total === 0) return;
+    const next = Math.min(total - 1, Math.max(0, place + step));
+    setPlace(next);
+    virtual.scrollToIndex(next, { align: "auto" });
+    requestAnimationFrame(() => {
+      const focus = document.activeElement;
+      if (focus === null || focus === document.body || focus.hasAttribute("data-place"))
+        document
+          .querySelector<HTMLElement>(`[data-place="${next}"]`)
+          ?.focus({ preventScroll: true });
+    });
+  };
+  const openAt = useCallback(
+    (index: number) =>
+      void navigate({
+        to: "/d/$dictionary/$index",
+        params: { dictionary: id, index: String(index) },
+        viewTransition: true,
+      }),
+    [navigate, id],
+  );
+  const rowAt = useRef(pages.rowAt);
+  rowAt.current = pages.rowAt;
+  const onPlace = useCallback(
+    (next: number, open: boolean) => {
+      setPlace(next);
+      const row = rowAt.current(next);
+      if (open && row) openAt(row.index);
+    },
+    [openAt],
+  );
+  const reorder = (next: Sort) => {
+    const flip = next === sort && order === (next === "index" ? "asc" : "desc");
+    const { at: _at, ...rest } = search;
+    setPlace(-1);
+    setSearch({
+      ...rest,
+      sort: next === "r" ? undefined : next,
+      order: flip ? (order === "asc" ? "desc" : "asc") : undefined,
+    });
+  };
+  const filter = useCallback(
+    (next: ListSearch) => {
+      const { at: _at, ...rest } = next;
+      setPlace(-1);
+      setSearch(rest);
+    },
+    [setSearch],
+  );
+  const keys: KeySpec[] = [
+    {
+      show: ["j", "k"],
+      does: "row",
+      on: {
+        j: () => move(1),
+        k: () => move(-1),
+        ArrowDown: () => move(1),
+        ArrowUp: () => move(-1),
+        PageDown: () => move(20),
+        PageUp: () => move(-20),
+        Home: () => move(-total),
+        End: () => move(total),
+      },
+    },
+    { show: ["↵"], does: "open", on: { Enter: () => rowHere && openAt(rowHere.index) } },
+    { show: ["/"], does: "filter", on: { "/": () => input.current?.focus() } },
+    {
+      show: ["o"],
+      does: "order",
+      on: { o: () => reorder(sorts[(sorts.indexOf(sort) + 1) % sorts.length]!) },
+    },
+    {
+      show: ["f"],
+      does: "facets",
+      on: { f: () => setSearch({ ...search, facets: search.facets ? undefined : "open" }, true) },
+    },
+    {
+      show: ["Esc"],
+      does: "no filter",
+      quiet: true,
+      on: { Escape: () => filter(sort === "r" ? {} : { sort: search.sort, order: search.order }) },
+    },
+  ];
+  const look = useMemo<Look>(
+    () => ({ dictionary: id, d_sae: summary?.d_sae ?? 10_000, find: search.q ?? "" }),
+    [id, summary?.d_sae, search.q],
+  );
+  const chips = chipsOf(search, words);
+  const above = items.length > 0 ? items[0]!.start - start : 0;
+  const below = items.length > 0 ? virtual.getTotalSize() - (items.at(-1)!.end - start) : 0;
+  const twin = `/api/dictionaries/${id}/features?${params}`;
+
+  return (
+    <Shell
+      at="dictionary"
+      place={{ dictionary: id, summary }}
+      keys={keys}
+      twin={twin}
+      status={
+        summary && summary.state !== "controlled" ? (
+          <span className="flex items-center gap-3 text-ink-2">
+            <span className="dot live" />
+            {summary.state === "interim" ? "the dictionary so far" : "control pending"}
+          </span>
+        ) : undefined
+      }
+    >
+      <section className="head">
+        <h1 className="title">Features</h1>
+        {summary && (
+          <p className="stat">
+            <span>
+              <b>{int(summary.d_sae)}</b> in the dictionary
+            </span>
+            <span>
+              <b>{int(summary.alive)}</b> alive
+            </span>
+            <span>
+              <b>{int(summary.dead)}</b> dead
+            </span>
+            <span>
+              <b>{summary.contexts.length}</b> contexts
+            </span>
+            <span className="spec">{shortDictionary(id, summary.model)}</span>
+          </p>
+        )}
+        <Views now="list" dictionary={id}>
+          <button
+            type="button"
+            className="btn only-narrow"
+            aria-expanded={search.facets === "open"}
+            onClick={() =>
+              setSearch({ ...search, facets: search.facets ? undefined : "open" }, true)
+            }
+          >
+            Facets
+          </button>
+        </Views>
+      </section>
+      {error && !summary ? (
+        <Refused error={error} retry={() => void refetch()} />
+      ) : (
+        <div className="grid">
+          <aside className={search.facets ? "side open" : "side"} aria-label="Facets">
+            {pages.first && summary && (
+              <Facets
+                facets={pages.first.facets}
+                summary={summary}
+                search={search}
+                onSearch={filter}
+              />
+            )}
+          </aside>
+          <section aria-label="Features" className="min-w-0">
+            <QueryBar
+              key={search.q ?? ""}
+              search={search}
+              chips={chips}
+              input={input}
+              onSearch={filter}
+              onLeave={() => move(place < 0 ? 1 : 0)}
+              result={
+                pages.first && (
+                  <>
+                    <b>{int(total)}</b> of {int(pages.first.total)}, by {sortWords[sort]}
+                  </>
+                )
+              }
+            />
+            {error && summary && <Stale at={pages.fetchedAt} why="The server no longer answers." />}
+            {pages.error && <Refused error={pages.error} retry={pages.retry} />}
+            {!pages.first && !pages.error && (
+              <Loading
+                of={
+                  summary ? `${int(summary.d_sae)} features, sorting` : "Asking for the dictionary"
+                }
+              />
+            )}
+            {pages.first && total === 0 ? (
+              <Nothing chips={chips} search={search} onSearch={filter} />
+            ) : (
+              <table className="ls" ref={body} aria-rowcount={total + 1} hidden={!pages.first}>
+                <Head sort={sort} order={order} onSort={reorder} />
+                <tbody>
+                  {above > 0 && <Gap height={above} />}
+                  {items.map((item) => (
+                    <Row
+                      key={item.index}
+                      row={pages.rowAt(item.index)}
+                      place={item.index}
+                      at={item.index === place}
+                      entry={place < 0 ? item.index === from : item.index === place}
+                      look={look}
+                      onPlace={onPlace}
+                    />
+                  ))}
+                  {below > 0 && <Gap height={below} />}
+                </tbody>
+              </table>
+            )}
+          </section>
+        </div>
+      )}
+    </Shell>
+  );
+}
+
+function Gap({ height }: { height: number }) {
+  return (
+    <tr className="gap">
+      <td colSpan={columns.length} style={{ height }} />
+    </tr>
+  );
+}
+
+function QueryBar({
+  search,
+  chips,
+  input,
+  onSearch,
+  onLeave,
+  result,
+}: {
+  search: ListSearch;
+  chips: readonly Chip[];
+  input: React.RefObject<HTMLInputElement | null>;
+  onSearch: (next: ListSearch) => void;
+  onLeave: () => void;
+  result: React.ReactNode;
+}) {
+  const [text, setText] = useState(search.q ?? "");
+  const take = () => {
+    const read = readQuery(text);
+    onSearch({ ...search, ...read, q: read.q || undefined });
+  };
+  return (
+    <search>
+      <form
+        className="q-bar"
+        onSubmit={(event) => {
+          event.preventDefault();
+          take();
+          input.current?.blur();
+          onLeave();
+        }}
+      >
+        {chips.map((chip) => (
+          <button
+            key={`${chip.key}${chip.part ?? ""}`}
+            type="button"
+            className="chip"
+            aria-label={`Remove filter ${chip.label} ${chip.sign} ${chip.value}`}
+            onClick={() => onSearch(without(search, chip))}
+          >
+            <b>
+              {chip.label} {chip.sign}
+            </b>{" "}
+            {chip.value}
+          </button>
+        ))}
+        <input
+          ref={input}
+          value={text}
+          aria-label="Filter by token, context or name"
+          placeholder={
+            chips.length > 0 ? "a token, a context" : "a token, a context, r > 0.5, density < 1 %"
+          }
+          onChange={(event) => setText(event.target.value)}
+          onBlur={() => (search.q ?? "") !== text.trim() && take()}
+          onKeyDown={(event) => {
+            if (event.key === "Escape") {
+              setText(search.q ?? "");
+              requestAnimationFrame(() => input.current?.blur());
+            } else if (event.key === "Backspace" && text === "" && chips.length > 0)
+              onSearch(without(search, chips.at(-1)!));
+          }}
+        />
+        <span className="res" role="status">
+          {result}
+        </span>
+      </form>
+    </search>
+  );
+}
+
+function Nothing({
+  chips,
+  search,
+  onSearch,
+}: {
+  chips: readonly Chip[];
+  search: ListSearch;
+  onSearch: (next: ListSearch) => void;
+}) {
+  const asked = [
+    ...chips.map((c) => `${c.label} ${c.sign} ${c.value}`.replace(/\s+/g, " ").trim()),
+    ...(search.q ? [search.q] : []),
+  ].join(", ");
+  const last = chips.at(-1);
+  return (
+    <Empty
+      action={
+        <button
+          type="button"
+          className="btn"
+          onClick={() =>
+            onSearch(search.q ? { ...search, q: undefined } : last ? without(search, last) : {})
+          }
+        >
+          {search.q ? "Without the word" : "Without the last"}
+        </button>
+      }
+    >
+      No feature matches <span className="spec">{asked}</span>. Words are looked for in names,
+      contexts, the strongest example and the tokens that it raises.
+    </Empty>
+  );
+}
