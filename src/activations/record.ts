@@ -3,12 +3,12 @@ import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { check, isError } from "../base/errors.ts";
 import type { Context } from "../base/progress.ts";
-import { encodeSafetensors } from "../formats/safetensors.ts";
+import { frameSafetensors } from "../formats/safetensors.ts";
 import { type Model, siteWidth } from "../models/index.ts";
 import { type Backend, outputLimitBytes, rowsPerRun } from "../runtime/index.ts";
 import { getText, putJson, type Store } from "../storage/store.ts";
 import { narrowF16 } from "../tensor/half.ts";
-import { tensor } from "../tensor/tensor.ts";
+import { bytesPerElement } from "../tensor/tensor.ts";
 import { type MomentsState, sumMoments } from "./moments.ts";
 import { type ActivationRows, activationStream } from "./stream.ts";
 
@@ -19,7 +19,7 @@ export interface RecordOptions {
   prefix?: string;
   /** float16 halves the files; rounding is to the nearest, and overflow is refused. */
   dtype?: "float32" | "float16";
-  /** A shard's bytes; a shard is also what is computed at once. */
+  /** At most the bytes of a shard, and about those of what is computed at once. */
   outputLimit?: number;
 }
 
@@ -67,7 +67,8 @@ export async function recordActivations(
 ): Promise<ActivationManifest> {
   const { n_ctx, rows } = data;
   const d = siteWidth(model.config, site);
-  const batch = rowsPerRun(rows, { bytesPerRow: 4 * n_ctx * d, limit: outputLimit });
+  const bytesPerRow = n_ctx * d * bytesPerElement[dtype];
+  const shardRows = rowsPerRun(rows, { bytesPerRow, limit: outputLimit });
   const recipe = {
     kind: "activations" as const,
     format: 1 as const,
@@ -89,32 +90,47 @@ export async function recordActivations(
     return finished;
   }
   const progress: Progress = (await readJson<Progress>(store, `${prefix}progress.json`)) ?? {
-    recipe: { ...recipe, batch },
+    recipe: { ...recipe, shardRows },
     shards: [],
     moments: sumMoments(d).state(),
   };
-  checkSame(store, progress.recipe, { ...recipe, batch });
+  checkSame(store, progress.recipe, { ...recipe, shardRows });
 
   const { shards } = progress;
   const sums = sumMoments(d, progress.moments);
-  const done = shards.at(-1)?.rows[1] ?? 0;
-  const rest = { n_ctx, rows: rows - done, tokens: data.tokens.subarray(done * n_ctx) };
-  const options = { site, batchRows: batch, outputLimit };
-  if (rest.rows > 0)
-    for await (const piece of activationStream(model, backend, rest, options, context)) {
-      const [from, to] = [done + piece.rows[0], done + piece.rows[1]];
-      const file = `acts-${String(shards.length).padStart(5, "0")}.safetensors`;
-      sums.add(piece.acts);
-      await store.put(`${prefix}${file}`, encodeShard(piece.acts, d, dtype, site));
-      shards.push({ file, rows: [from, to] });
-      await putJson(store, `${prefix}progress.json`, { ...progress, moments: sums.state() });
-      context.onProgress?.({
-        stage: "record",
-        done: to * n_ctx,
-        total: rows * n_ctx,
-        unit: "tokens",
-      });
+  let file: Shard | undefined;
+  for (let from = shards.at(-1)?.rows[1] ?? 0; from < rows; from += shardRows) {
+    const to = Math.min(from + shardRows, rows);
+    // One shard's bytes are all that is held; shards of one size share them.
+    if (file?.rows !== to - from) file = startShard(to - from, n_ctx, d, dtype);
+    const part = {
+      n_ctx,
+      rows: to - from,
+      tokens: data.tokens.subarray(from * n_ctx, to * n_ctx),
+    };
+    let at = 0;
+    for await (const { acts } of activationStream(
+      model,
+      backend,
+      part,
+      { site, outputLimit },
+      context,
+    )) {
+      sums.add(acts);
+      put(acts, file.data, at, site);
+      at += acts.length;
     }
+    const key = `acts-${String(shards.length).padStart(5, "0")}.safetensors`;
+    await store.put(`${prefix}${key}`, file.bytes);
+    shards.push({ file: key, rows: [from, to] });
+    await putJson(store, `${prefix}progress.json`, { ...progress, moments: sums.state() });
+    context.onProgress?.({
+      stage: "record",
+      done: to * n_ctx,
+      total: rows * n_ctx,
+      unit: "tokens",
+    });
+  }
   const moments = sums.moments();
   const manifest = { ...recipe, shards, moments: { ...moments, mean: [...moments.mean] } };
   await putJson(store, `${prefix}manifest.json`, manifest);
@@ -122,14 +138,22 @@ export async function recordActivations(
   return manifest;
 }
 
-function encodeShard(
-  acts: Float32Array,
-  d: number,
-  dtype: "float32" | "float16",
-  site: string,
-): Uint8Array {
-  const shape = [acts.length / d, d];
-  if (dtype === "float32") return encodeSafetensors({ acts: tensor(dtype, shape, acts) });
+interface Shard {
+  rows: number;
+  bytes: Uint8Array;
+  data: Float32Array | Uint16Array;
+}
+
+function startShard(rows: number, n_ctx: number, d: number, dtype: "float32" | "float16"): Shard {
+  const { bytes, tensors } = frameSafetensors({ acts: { dtype, shape: [rows * n_ctx, d] } });
+  return { rows, bytes, data: tensors.acts!.data as Float32Array | Uint16Array };
+}
+
+function put(acts: Float32Array, into: Float32Array | Uint16Array, at: number, site: string): void {
+  if (into instanceof Float32Array) {
+    into.set(acts, at);
+    return;
+  }
   const halves = narrowF16(acts);
   const over = halves.findIndex(
     (bits, i) => (bits & 0x7fff) === 0x7c00 && Number.isFinite(acts[i]),
@@ -140,7 +164,7 @@ function encodeShard(
     wanted: "at most 65504",
     hint: "record with dtype float32",
   });
-  return encodeSafetensors({ acts: tensor(dtype, shape, halves) });
+  into.set(halves, at);
 }
 
 function hashTokens({ tokens, rows, n_ctx }: ActivationRows): string {

@@ -1,8 +1,14 @@
 // How activations flow out of a model, row after row and within a fixed amount of memory.
 import { type Context, throwIfStopped } from "../base/progress.ts";
 import { captureProgram, checkTokens, type LossRows } from "../hooks/index.ts";
-import { type Model, siteWidth } from "../models/index.ts";
-import { type Backend, type Executable, outputLimitBytes, rowsPerRun } from "../runtime/index.ts";
+import { largestRowBytes, type Model, siteWidth } from "../models/index.ts";
+import {
+  type Backend,
+  type Executable,
+  outputLimitBytes,
+  rowsPerRun,
+  workShare,
+} from "../runtime/index.ts";
 import { tensor } from "../tensor/tensor.ts";
 
 /** The part of `TokenRows` that is needed. */
@@ -10,7 +16,7 @@ export type ActivationRows = LossRows;
 
 export interface StreamOptions {
   site: string;
-  /** Rows a run; default: as many as the output limit allows, in equal runs. */
+  /** Rows a run; default: so many that a run's memory is about the output limit. */
   batchRows?: number;
   outputLimit?: number;
 }
@@ -32,7 +38,8 @@ export async function* activationStream(
   const { n_ctx: pos, rows } = data;
   const d = siteWidth(config, site);
   checkTokens(config, tensor("int32", [rows, pos], data.tokens.subarray(0, rows * pos)));
-  const batch = batchRows ?? rowsPerRun(rows, { bytesPerRow: 4 * pos * d, limit: outputLimit });
+  const bytesPerRow = Math.max(4 * pos * d, largestRowBytes(config, pos)) / workShare;
+  const batch = batchRows ?? rowsPerRun(rows, { bytesPerRow, limit: outputLimit });
   const programs = new Map<number, Executable>();
   try {
     for (let from = 0; from < rows; from += batch) {

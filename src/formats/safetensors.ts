@@ -1,7 +1,14 @@
 // What a safetensors file holds, read by position, and how one is written.
 import { check, fail } from "../base/errors.ts";
 import type { Store } from "../storage/store.ts";
-import { type DType, type Tensor, type TypedArrays, tensor } from "../tensor/tensor.ts";
+import {
+  bytesPerElement,
+  type DType,
+  sizeOf,
+  type Tensor,
+  type TypedArrays,
+  tensor,
+} from "../tensor/tensor.ts";
 
 /** One tensor of a file: `start` and `end` are byte positions in the file itself. */
 export interface SafetensorsEntry {
@@ -230,32 +237,50 @@ function viewOf(as: DType, buffer: ArrayBuffer, offset: number, n: number): Type
   return new Uint8Array(buffer, offset, n);
 }
 
-/** Tensors → the bytes of a file, in the order given. Data begin at a multiple of 8. */
+/**
+ * The bytes of a file whose tensors are still zero, and each tensor as a view into them: for data
+ * that should not be held twice. Wide types come first, so that all are aligned.
+ */
+export function frameSafetensors(
+  specs: Readonly<Record<string, { dtype: DType; shape: readonly number[] }>>,
+  metadata: Readonly<Record<string, string>> = {},
+): { bytes: Uint8Array; tensors: Record<string, Tensor> } {
+  const header: Record<string, unknown> = Object.create(null);
+  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
+  const ordered = Object.entries(specs).sort(
+    ([, a], [, b]) => bytesPerElement[b.dtype] - bytesPerElement[a.dtype],
+  );
+  const places: [string, DType, readonly number[], number][] = [];
+  let end = 0;
+  for (const [name, { dtype, shape }] of ordered) {
+    const start = end;
+    end += sizeOf(shape) * bytesPerElement[dtype];
+    header[name] = { dtype: written[dtype], shape, data_offsets: [start, end] };
+    places.push([name, dtype, shape, start]);
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const length = Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(8 + length + end).fill(0x20, 8 + json.length, 8 + length);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
+  bytes.set(json, 8);
+  const tensors: Record<string, Tensor> = Object.create(null);
+  for (const [name, dtype, shape, start] of places)
+    tensors[name] = tensor(
+      dtype,
+      shape,
+      viewOf(dtype, bytes.buffer, 8 + length + start, sizeOf(shape)),
+    );
+  return { bytes, tensors };
+}
+
+/** Tensors → the bytes of a file. */
 export function encodeSafetensors(
   tensors: Readonly<Record<string, Tensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const header: Record<string, unknown> = Object.create(null);
-  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
-  // Wide types first, so that every tensor is aligned to its own width.
-  const ordered = Object.entries(tensors).sort(
-    ([, a], [, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT,
-  );
-  let at = 0;
-  for (const [name, { dtype, shape, data }] of ordered) {
-    header[name] = { dtype: written[dtype], shape, data_offsets: [at, at + data.byteLength] };
-    at += data.byteLength;
-  }
-  const json = new TextEncoder().encode(JSON.stringify(header));
-  const length = Math.ceil(json.length / 8) * 8;
-  const bytes = new Uint8Array(8 + length + at).fill(0x20, 8 + json.length, 8 + length);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
-  bytes.set(json, 8);
-  at = 8 + length;
-  for (const [, { data }] of ordered) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
-  }
+  const { bytes, tensors: views } = frameSafetensors(tensors, metadata);
+  for (const [name, { data }] of Object.entries(tensors))
+    (views[name]!.data as Float32Array).set(data as Float32Array);
   return bytes;
 }
 

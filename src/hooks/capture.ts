@@ -4,12 +4,13 @@ import { input, type Program, program, type Value } from "../graph/index.ts";
 import {
   findSite,
   forward,
+  largestRowBytes,
   type Model,
   type ModelConfig,
   siteShape,
   weightInputs,
 } from "../models/index.ts";
-import { type Backend, outputLimitBytes, rowsPerRun } from "../runtime/index.ts";
+import { type Backend, outputLimitBytes, rowsPerRun, workShare } from "../runtime/index.ts";
 import { allocate, sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
 import { feedName, type Intervention, tapOf } from "./interventions.ts";
 
@@ -39,7 +40,8 @@ export async function runWithCache(
   const wanted = { sites, logits: logits ?? sites.length === 0 };
   const shapes = outputShapes(config, wanted, pos);
   const bytesPerRow = Object.values(shapes).reduce((sum, shape) => sum + 4 * sizeOf(shape), 0);
-  const batch = rowsPerRun(rows, { bytesPerRow, limit: outputLimit });
+  const work = largestRowBytes(config, pos, wanted) / workShare;
+  const batch = rowsPerRun(rows, { bytesPerRow: Math.max(bytesPerRow, work), limit: outputLimit });
   const results = Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => [
       name,

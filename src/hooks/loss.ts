@@ -4,14 +4,14 @@ import { type Context, throwIfStopped } from "../base/progress.ts";
 import { input, type Program, program } from "../graph/index.ts";
 import {
   findSite,
+  largestRowBytes,
   type Model,
   type ModelConfig,
   nextTokenLosses,
-  siteShape,
   weightInputs,
 } from "../models/index.ts";
-import { type Backend, outputLimitBytes, rowsPerRun } from "../runtime/index.ts";
-import { sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
+import { type Backend, outputLimitBytes, rowsPerRun, workShare } from "../runtime/index.ts";
+import { type Tensor, tensor } from "../tensor/tensor.ts";
 import { captureProgram, checkTokens } from "./capture.ts";
 import { feedName, type Intervention, replaceWith, tapOf } from "./interventions.ts";
 
@@ -51,9 +51,8 @@ export async function lossWith(
     { got: { site, replace: typeof replace } },
   );
   if (site !== undefined) findSite(config, site);
-  const shape = site === undefined ? [] : siteShape(config, site, { batch: 1, pos });
   // The logits never leave the program, but they are the largest thing in it.
-  const bytesPerRow = 4 * Math.max(sizeOf(shape), pos * config.d_vocab);
+  const bytesPerRow = largestRowBytes(config, pos, { logits: true }) / workShare;
   const batch = rowsPerRun(rows, { bytesPerRow, limit: outputLimit });
   const ce = new Float32Array(rows * pos).fill(Number.NaN);
   for (let from = 0; from < rows; from += batch) {

@@ -129,3 +129,14 @@ export function checkWeights(
     got: surplus,
   });
 }
+
+/** Bytes of the largest value that one row of `pos` tokens makes on the way: bounds a run's rows. */
+export function largestRowBytes(
+  config: ModelConfig,
+  pos: number,
+  { logits = false }: { logits?: boolean } = {},
+): number {
+  const { d_model, n_heads, d_head, d_mlp, d_vocab } = config;
+  const widths = [d_model, 3 * n_heads * d_head, d_mlp, n_heads * pos, logits ? d_vocab : 0];
+  return 4 * pos * Math.max(...widths);
+}

@@ -1,6 +1,13 @@
 // Everything about models, by name.
 export { hashModel, loadModel, makeModel, type SaveOptions, saveModel } from "./checkpoint.ts";
-export { checkWeights, type Model, type ModelConfig, parseConfig, weightShapes } from "./config.ts";
+export {
+  checkWeights,
+  largestRowBytes,
+  type Model,
+  type ModelConfig,
+  parseConfig,
+  weightShapes,
+} from "./config.ts";
 export {
   type GrowOptions,
   type GrowRows,

@@ -1,11 +1,17 @@
 // How many rows go into one run: outputs cost a copy of their bytes, and memory is bounded.
 
-/** Outputs of one run beyond this are split over several runs. */
+/** Outputs that are held at once, by default. */
 export const outputLimitBytes = 64 * 2 ** 20;
 
 /**
- * The largest batch whose outputs stay within the limit, at least 1 and at most `rows`; a divisor
- * is not needed, as the last batch is padded. `bytesPerRow` counts all outputs of one row.
+ * The largest value inside a run may take this share of the output limit: a run holds several such
+ * values, and what a run makes is held beside what earlier ones made.
+ */
+export const workShare = 1 / 8;
+
+/**
+ * The largest batch that stays within the limit, at least 1 and at most `rows`. `bytesPerRow` is
+ * what one row costs.
  */
 export function rowsPerRun(
   rows: number,
@@ -13,6 +19,6 @@ export function rowsPerRun(
 ): number {
   const fit = Math.floor(limit / Math.max(1, bytesPerRow));
   const most = Math.max(1, Math.min(rows, fit));
-  // Equal runs: 33 rows at 32 a run are 17 and 16, not 32 and a run of padding.
+  // Equal runs: 33 rows at 32 a run are 17 and 16, not 32 and one alone.
   return Math.ceil(rows / Math.ceil(rows / most));
 }
