@@ -324,9 +324,12 @@ export function toStrip(source: string, value: number, seed: number, context: st
       const at = raw.startsWith("*");
       const silent = raw.startsWith("_");
       if (at) peak = pieces.length;
-      pieces.push({ text: at || silent ? raw.slice(1) : raw });
+      const text = at || silent ? raw.slice(1) : raw;
+      const bytes = text.codePointAt(0)! > 0xffff ? toPieces(text) : [{ text }];
+      pieces.push(...bytes);
       const share = Math.min(0.97, Math.max(0.06, 0.45 + 0.55 * (r() * 1.3 - 0.35)));
       acts.push(at ? value : silent ? 0 : Number((value * share).toFixed(3)));
+      for (let i = 1; i < bytes.length; i++) acts.push(Number((value * 0.6 ** i).toFixed(3)));
     }
   }
   const rtl = /^[^A-Za-z]*[\u0590-\u06ff]/.test(source);

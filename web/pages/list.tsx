@@ -25,7 +25,7 @@ import {
   sortWords,
   without,
 } from "./list/params.ts";
-import { columns, Head, type Look, Row } from "./list/rows.tsx";
+import { Head, type Look, Row } from "./list/rows.tsx";
 
 const pageSize = 100;
 
@@ -340,7 +340,7 @@ export function ListPage() {
 function Gap({ height }: { height: number }) {
   return (
     <tr className="gap">
-      <td colSpan={columns.length} style={{ height }} />
+      <td style={{ height }} />
     </tr>
   );
 }

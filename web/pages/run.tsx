@@ -134,6 +134,8 @@ export function RunPage() {
   const { data: state, error, refetch } = useQuery(runQuery(id));
   const going = state?.status === "running" || state?.status === "waiting";
   const feed = useFeed(id, going);
+  const { data: homeData } = useQuery({ ...home, staleTime: 60_000 });
+  const readOnly = homeData?.read_only ?? null;
   const [asked, setAsked] = useState(false);
   const [stopError, setStopError] = useState<unknown>(null);
   usePageTitle(`Run ${id}`);
@@ -245,7 +247,13 @@ export function RunPage() {
         )}
         <Views now="run" dictionary={dictionary} run={id}>
           {going && (
-            <button type="button" className="btn" onClick={stop} disabled={asked}>
+            <button
+              type="button"
+              className="btn"
+              onClick={stop}
+              disabled={asked || readOnly !== null}
+              title={readOnly ?? undefined}
+            >
               {asked ? "Stopping" : "Stop"}
             </button>
           )}

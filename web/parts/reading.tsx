@@ -126,8 +126,11 @@ export function axisOf(claims: readonly Claim[]): [number, number] {
 /** What a claim rests on, in a sentence. */
 export function Grounds({ claim }: { claim: Claim }) {
   const seeds = claim.seeds.length;
+  const { low, high } = claim.estimate;
+  const digits = digitsOf(claim.estimate);
   return (
     <>
+      {low !== null && high !== null && `95 %: ${fixed(low, digits)} to ${fixed(high, digits)}. `}
       {claim.baselines.length > 0 && (
         <>
           Beside it:{" "}
@@ -178,9 +181,13 @@ export function ClaimTable({
               <span className="sr">drawing</span>
             </th>
             <th scope="col">value</th>
-            {!narrow && <th scope="col">95 %</th>}
+            {!narrow && (
+              <th scope="col" className="e">
+                95 %
+              </th>
+            )}
             {!narrow && <th scope="col">control</th>}
-            <th scope="col" className="text-left">
+            <th scope="col" className="w">
               verdict
             </th>
           </tr>
@@ -212,9 +219,7 @@ export function ClaimTable({
                   <td className="c">{claim.control ? figure(claim.control, digits) : ""}</td>
                 )}
                 <td className={`w ${claim.verdict}`}>
-                  {claim.verdict === "pending" && !narrow
-                    ? "control pending"
-                    : verdictWord[claim.verdict]}
+                  {claim.verdict === "pending" && narrow ? "pending" : verdictWord[claim.verdict]}
                 </td>
               </tr>
               {open === claim.id && (

@@ -84,8 +84,12 @@ export const columns: readonly Column[] = [
   },
   {
     key: "reading",
-    head: "◇ control ❘ neuron • r",
-    width: "122px",
+    head: (
+      <>
+        ◇<span className="h-sm"> control</span> ❘<span className="h-sm"> neuron</span> • r
+      </>
+    ),
+    className: "c-rd",
     cell: (row) =>
       row.reading && (
         <Reading {...ofReading(row.reading)} of={`r with ${words(row.best_context ?? "")}`} />
@@ -131,21 +135,21 @@ export const columns: readonly Column[] = [
     key: "activation",
     head: "activation",
     className: "h-md",
-    width: "84px",
+    width: "82px",
     cell: (row) => !row.dead && <MiniHistogram counts={row.activation} />,
   },
   {
     key: "weak",
     head: "weak → strong",
     className: "h-lg",
-    width: "78px",
+    width: "86px",
     cell: (row) => <WeakToStrong shares={row.weak_to_strong} />,
   },
   {
     key: "example",
     head: "strongest example",
     className: "h-md",
-    width: "20%",
+    width: "19.5%",
     cell: (row) => row.example && <StripLine strip={row.example} max={row.peak} before={6} />,
   },
   {
@@ -170,7 +174,11 @@ export function Head({
     <>
       <colgroup>
         {columns.map((c) => (
-          <col key={c.key} className={hideOf(c.className)} style={{ width: c.width }} />
+          <col
+            key={c.key}
+            className={c.key === "reading" ? "c-rd" : hideOf(c.className)}
+            style={{ width: c.width }}
+          />
         ))}
       </colgroup>
       <thead>

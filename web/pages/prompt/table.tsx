@@ -100,7 +100,7 @@ export function TokenTable({
         <tbody>
           {above > 0 && (
             <tr className="gap">
-              <td colSpan={6} style={{ height: above }} />
+              <td style={{ height: above }} />
             </tr>
           )}
           {items.map(({ index: i }) => {
@@ -131,7 +131,7 @@ export function TokenTable({
           })}
           {below > 0 && (
             <tr className="gap">
-              <td colSpan={6} style={{ height: below }} />
+              <td style={{ height: below }} />
             </tr>
           )}
         </tbody>
