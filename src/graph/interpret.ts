@@ -1,6 +1,7 @@
 // What the values are, by mathematics alone: plain float64 loops, the judge of every backend.
 import { fail } from "../base/errors.ts";
-import { allocate, type DType, type Tensor, tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { fromCells, toCells } from "./cells.ts";
 import { type Cells, opOf } from "./op.ts";
 import type { Program } from "./program.ts";
 import { isFloat, reachable, showShape, type Value } from "./value.ts";
@@ -25,7 +26,10 @@ export function interpret(
     for (const from of value.inputs) if (last.get(from.id) === value.id) cells.delete(from.id);
   }
   return Object.fromEntries(
-    Object.entries(outputs).map(([name, value]) => [name, toTensor(value, cells.get(value.id)!)]),
+    Object.entries(outputs).map(([name, value]) => [
+      name,
+      fromCells(isFloat(value.dtype) ? "float64" : value.dtype, value.shape, cells.get(value.id)!),
+    ]),
   );
 }
 
@@ -57,19 +61,4 @@ function evaluate(
 
 function isProgram(of: Program | Readonly<Record<string, Value>>): of is Program {
   return (of as Program).bytes instanceof Uint8Array;
-}
-
-/** Numbers of any dtype but the halves. */
-function toCells({ data, dtype }: Tensor): Cells {
-  if (dtype === "float16" || dtype === "bfloat16")
-    fail("interpret/dtype", "half floats are widened before they are used", { got: dtype });
-  return Float64Array.from(data as ArrayLike<number | bigint>, Number);
-}
-
-function toTensor({ dtype, shape }: Value, cells: Cells): Tensor {
-  const kept: DType = isFloat(dtype) ? "float64" : dtype;
-  const data = allocate(kept, cells.length);
-  for (let i = 0; i < cells.length; i++)
-    data[i] = (kept === "int64" ? BigInt(cells[i]!) : cells[i]!) as never;
-  return tensor(kept, shape, data);
 }

@@ -9,7 +9,7 @@ import {
   writeModel,
 } from "../formats/onnx/model.ts";
 import type { TensorProto } from "../formats/onnx/onnx_pb.ts";
-import { type DType, type Tensor, tensor } from "../tensor/tensor.ts";
+import { type Tensor, tensor } from "../tensor/tensor.ts";
 import { hashBytes } from "./hash.ts";
 import { type EmitOptions, type Emitter, opOf } from "./op.ts";
 import { reachable, scalar, type Value, type WeightFile } from "./value.ts";
@@ -59,36 +59,53 @@ export function lower(inputs: readonly Value[], outputs: Readonly<Record<string,
 }
 
 function emitter(nodes: NodeSpec[], initializers: TensorProto[]): Emitter {
-  const shared = new Map<string, unknown>();
+  const constants = new Map<string, string>();
   let count = 0;
-  const self: Emitter = {
-    node: (op, inputs, options) => self.nodes(op, inputs, 1, options)[0]!,
-    nodes(op, inputs, outputs, { attributes, domain }: EmitOptions = {}) {
-      count += 1;
-      const names = Array.from({ length: outputs }, (_, i) =>
-        i === 0 ? `${op}:${count}` : `${op}:${count}:${i}`,
-      );
-      nodes.push({ op, inputs, outputs: names, attributes, domain });
-      return names;
-    },
-    constant(from) {
-      const { data, dtype, shape } = from;
-      const hash = hashBytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-      return self.shared(`constant ${dtype} ${shape} ${hash}`, () => {
-        const name = `constant:${initializers.length}`;
-        initializers.push(initializer(name, from));
+
+  function into(list: NodeSpec[], made: ReadonlyMap<string, unknown>): Emitter {
+    const shared = new Map(made);
+    const self: Emitter = {
+      node: (op, inputs, options) => self.nodes(op, inputs, 1, options)[0]!,
+      nodes(op, inputs, outputs, { attributes, domain }: EmitOptions = {}) {
+        count += 1;
+        const names = Array.from({ length: outputs }, (_, i) =>
+          i === 0 ? `${op}:${count}` : `${op}:${count}:${i}`,
+        );
+        list.push({ op, inputs, outputs: names, attributes, domain });
+        return names;
+      },
+      choose(condition, { dtype, shape }, { yes, no }) {
+        // What a branch makes is not there for the graph around it: it shares downwards only.
+        const branch = (make: (to: Emitter) => string) => {
+          const inside: NodeSpec[] = [];
+          const name = make(into(inside, shared));
+          return { graph: { nodes: inside, outputs: [{ name, dtype, shape }] } };
+        };
+        return self.node("If", [condition], {
+          attributes: { then_branch: branch(yes), else_branch: branch(no) },
+        });
+      },
+      constant(from) {
+        const { data, dtype, shape } = from;
+        const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+        const key = `${dtype} ${shape} ${hashBytes(bytes)}`;
+        const name = constants.get(key) ?? `constant:${initializers.length}`;
+        if (!constants.has(key)) initializers.push(initializer(name, from));
+        constants.set(key, name);
         return name;
-      });
-    },
-    ints: (values) =>
-      self.constant(tensor("int64", [values.length], BigInt64Array.from(values, BigInt))),
-    scalar: (x: number, dtype: DType) => self.constant(scalar(x, dtype).attrs.tensor as Tensor),
-    shared<T>(key: string, make: () => T): T {
-      if (!shared.has(key)) shared.set(key, make());
-      return shared.get(key) as T;
-    },
-  };
-  return self;
+      },
+      ints: (values) =>
+        self.constant(tensor("int64", [values.length], BigInt64Array.from(values, BigInt))),
+      scalar: (x, dtype) => self.constant(scalar(x, dtype).attrs.tensor as Tensor),
+      shared<T>(key: string, make: () => T): T {
+        if (!shared.has(key)) shared.set(key, make());
+        return shared.get(key) as T;
+      },
+    };
+    return self;
+  }
+
+  return into(nodes, new Map());
 }
 
 /** Gives results the names that the program promises; what is no node's own result is copied. */
@@ -100,11 +117,16 @@ function nameOutputs(nodes: NodeSpec[], outputs: ReadonlyMap<string, string>): v
     if (made.has(from) && !renamed.has(from)) renamed.set(from, name);
     else copies.push({ op: "Identity", inputs: [from], outputs: [name] });
   const rename = (name: string) => renamed.get(name) ?? name;
-  for (const node of nodes.concat(copies)) {
-    node.inputs = node.inputs.map(rename);
-    node.outputs = node.outputs.map(rename);
-  }
+  const renameAll = (list: readonly NodeSpec[]) => {
+    for (const node of list) {
+      node.inputs = node.inputs.map(rename);
+      node.outputs = node.outputs.map(rename);
+      for (const attribute of Object.values(node.attributes ?? {}))
+        if (typeof attribute === "object" && "graph" in attribute) renameAll(attribute.graph.nodes);
+    }
+  };
   nodes.push(...copies);
+  renameAll(nodes);
 }
 
 /** The folder above all files. ONNX Runtime refuses data outside the one folder it is told. */

@@ -26,6 +26,12 @@ export interface Emitter {
   /** An int64 vector, as shapes and axes are written. */
   ints(values: readonly number[]): string;
   scalar(x: number, dtype: DType): string;
+  /** The result of one of two branches; only that one is computed. Both have the spec. */
+  choose(
+    condition: string,
+    spec: Spec,
+    branches: { yes: (to: Emitter) => string; no: (to: Emitter) => string },
+  ): string;
   /** What several lowerings need is made once: the first `make` for `key` counts. */
   shared<T>(key: string, make: () => T): T;
 }

@@ -3,7 +3,7 @@ import { fail } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { hashBytes } from "./hash.ts";
 import { withInputs } from "./op.ts";
-import { rewrites } from "./rewrites.ts";
+import { type Around, rewrites } from "./rewrites.ts";
 import { reachable, type Value } from "./value.ts";
 
 /** The same outputs from fewer, cheaper values. */
@@ -22,11 +22,22 @@ function onePass(outputs: readonly Value[]): Value[] {
   const known = new Map<string, Value>();
   const replaced = new Map<number, Value>();
   const order = reachable(outputs);
+  const users = new Map<number, number>();
+  for (const value of [...order.flatMap((user) => user.inputs), ...outputs])
+    users.set(value.id, (users.get(value.id) ?? 0) + 1);
+  // Uses are counted under the new ids too: inputs come first, so they are there when asked for.
+  const around: Around = {
+    uses: (value) => users.get(value.id) ?? 1,
+    find: (value) => known.get(keyOf(value)),
+  };
   for (const value of order) {
     const inputs = value.inputs.map((from) => replaced.get(from.id)!);
     let next = withInputs(value, inputs);
-    for (const rewrite of rewrites) next = rewrite(next) ?? next;
-    replaced.set(value.id, unique(next, known));
+    for (const rewrite of rewrites) next = rewrite(next, around) ?? next;
+    next = unique(next, known);
+    replaced.set(value.id, next);
+    if (next.id !== value.id)
+      users.set(next.id, (users.get(next.id) ?? 0) + (users.get(value.id) ?? 0));
   }
   return outputs.map((value) => replaced.get(value.id) ?? fail("graph/lost", "a value was lost"));
 }

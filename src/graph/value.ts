@@ -75,7 +75,7 @@ export function scalar(x: number, dtype: DType = "float32"): Value {
 
 /** The one number that a constant holds everywhere (of up to 64 elements), if it does. */
 export function constantNumber(value: Value): number | undefined {
-  if (value.op === "expand") return constantNumber(value.inputs[0]!);
+  if (value.op === "expand" || value.op === "reshape") return constantNumber(value.inputs[0]!);
   if (value.op !== "constant") return undefined;
   const { data } = value.attrs.tensor as Tensor;
   if (data.length === 0 || data.length > 64) return undefined;

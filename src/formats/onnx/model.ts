@@ -42,7 +42,14 @@ export type Attribute =
   | string
   | readonly number[]
   | { float: number }
-  | { floats: readonly number[] };
+  | { floats: readonly number[] }
+  | { graph: BranchSpec };
+
+/** A branch of `If`: takes no inputs, sees all values of the graph around it. */
+export interface BranchSpec {
+  nodes: readonly NodeSpec[];
+  outputs: readonly PortSpec[];
+}
 
 export interface NodeSpec {
   op: string;
@@ -160,6 +167,15 @@ function attributeProto(name: string, value: Attribute): AttributeProto {
     return create(AttributeProtoSchema, { name, type: types.FLOAT, f: value.float });
   if ("floats" in value)
     return create(AttributeProtoSchema, { name, type: types.FLOATS, floats: [...value.floats] });
+  if ("graph" in value) {
+    const { nodes, outputs } = value.graph;
+    const g = create(GraphProtoSchema, {
+      name,
+      node: nodes.map(nodeProto),
+      output: outputs.map(portProto),
+    });
+    return create(AttributeProtoSchema, { name, type: types.GRAPH, g });
+  }
   return create(AttributeProtoSchema, { name, type: types.INTS, ints: value.map(BigInt) });
 }
 

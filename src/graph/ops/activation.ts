@@ -1,14 +1,15 @@
 // The non-linearities of neural networks, place by place.
 import { add, exp, mul, neg, square, sub } from "./arithmetic.ts";
-import { greater, where } from "./logic.ts";
+import { cast, greater } from "./logic.ts";
 import { defineUnary } from "./pointwise.ts";
 
 export const relu = defineUnary({
   name: "relu",
   onnx: "Relu",
   of: (x) => Math.max(x, 0),
-  // The result has the same sign, and is what stays in memory.
-  vjp: (grad, _, out) => where(greater(out, 0), grad, 0),
+  // The result has the same sign as x where it counts, and is what stays in memory. A product
+  // with the mask is twice as fast as a choice in ONNX Runtime.
+  vjp: (grad, _, out) => mul(grad, cast(greater(out, 0), out.dtype)),
 });
 
 export const sigmoid = defineUnary({

@@ -1,7 +1,7 @@
 // Products of matrices, over batches, with either side transposed.
 import { check } from "../../base/errors.ts";
 import { sizeOf } from "../../tensor/tensor.ts";
-import { defineOp } from "../op.ts";
+import { defineOp, type Emitter } from "../op.ts";
 import { broadcastShapes } from "../shape.ts";
 import { isFloat, showSpecs, type Value } from "../value.ts";
 import { broadcastReader, reshape, sumTo } from "./broadcast.ts";
@@ -66,17 +66,17 @@ const makeMatmul = defineOp<MatmulAttrs>({
       : matmul(a, grad, { transA: !transA, alpha });
     return [sumTo(toA, a.shape), sumTo(toB, b.shape)];
   },
-  lower: (to, { attrs: { transA, transB, alpha } }, inputs) =>
-    transA || transB || alpha !== 1
-      ? to.node("FusedMatMul", inputs, {
-          domain: "com.microsoft",
-          attributes: {
-            transA: Number(transA),
-            transB: Number(transB),
-            alpha: { float: alpha },
-          },
-        })
-      : to.node("MatMul", inputs),
+  lower: (to, node, [a, b]) => {
+    const { transA, transB } = node.attrs;
+    const [rows, columns] = node.shape.slice(-2) as [number, number];
+    const inner = node.inputs[0]!.shape.at(-2)!;
+    // Weight gradients Aᵀ·B, long inside and wide: (Bᵀ·A)ᵀ takes a tenth less time.
+    if (node.shape.length === 2 && transA && !transB && inner >= 1024 && columns >= 2 * rows) {
+      const turned = product(to, node.attrs, b!, a!);
+      return to.node("Transpose", [turned], { attributes: { perm: [1, 0] } });
+    }
+    return product(to, node.attrs, a!, b!);
+  },
   reference: (cells, { inputs, shape, attrs: { transA, transB, alpha } }) => {
     const [a, b] = inputs as [Value, Value];
     const [rows, inner] = sides(a, transA);
@@ -98,6 +98,15 @@ const makeMatmul = defineOp<MatmulAttrs>({
     return out;
   },
 });
+
+function product(to: Emitter, attrs: MatmulAttrs, a: string, b: string): string {
+  const { transA, transB, alpha } = attrs;
+  if (!transA && !transB && alpha === 1) return to.node("MatMul", [a, b]);
+  return to.node("FusedMatMul", [a, b], {
+    domain: "com.microsoft",
+    attributes: { transA: Number(transA), transB: Number(transB), alpha: { float: alpha } },
+  });
+}
 
 export interface MatmulOptions {
   transA?: boolean;

@@ -83,9 +83,24 @@ const makeCrossEntropy = defineOp<object>({
     undefined,
   ],
   lower: (to, node, [logits, targets]) => {
-    const { target } = chances(to, node, logits!, targets!);
-    const losses = to.node("Neg", [to.node("Log", [target])]);
-    return to.node("Reshape", [losses, to.ints(node.shape)]);
+    const { target, column } = chances(to, node, logits!, targets!);
+    const { dtype, shape } = node;
+    // −log p is right until p underflows, at 87 nats; beyond, the logarithm is taken first.
+    const least = to.node("ReduceMin", [target], { attributes: { keepdims: 0 } });
+    const fine = to.node("Greater", [least, to.scalar(1e-37, dtype)]);
+    const axis = shape.length;
+    const logs = to.choose(
+      fine,
+      { dtype, shape: [...shape, 1] },
+      {
+        yes: (inside) => inside.node("Log", [target]),
+        no: (inside) => {
+          const all = inside.node("LogSoftmax", [logits!], { attributes: { axis } });
+          return inside.node("GatherElements", [all, column], { attributes: { axis } });
+        },
+      },
+    );
+    return to.node("Reshape", [to.node("Neg", [logs]), to.ints(shape)]);
   },
   reference: ([logits, targets], { inputs }) => {
     const n = inputs[0]!.shape.at(-1)!;
