@@ -13,6 +13,7 @@ import {
 import { type Backend, outputLimitBytes, rowsPerRun, workShare } from "../runtime/index.ts";
 import { allocate, sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
 import { feedName, type Intervention, tapOf } from "./interventions.ts";
+import { remembered } from "./memo.ts";
 
 export interface CaptureOptions {
   /** Site strings, e.g. `blocks.0.mlp.hook_post`. */
@@ -79,20 +80,22 @@ export function captureProgram(
   }: CaptureOptions & { batch: number; pos: number },
 ): Program {
   for (const site of sites) findSite(config, site);
-  const tokens = input("tokens", "int32", [batch, pos]);
-  const weights = weightInputs(config);
-  const { tap, inputs } = tapOf(config, interventions);
-  const outputs: Record<string, Value> = {};
-  // The whole model is described and only what the outputs need is lowered.
-  const out = forward(config, weights, tokens, {
-    tap: (site, value) => {
-      const changed = tap(site, value);
-      if (sites.includes(site)) outputs[site] = changed;
-      return changed;
-    },
+  return remembered(["capture", config, batch, pos, sites, logits], interventions, () => {
+    const tokens = input("tokens", "int32", [batch, pos]);
+    const weights = weightInputs(config);
+    const { tap, inputs } = tapOf(config, interventions);
+    const outputs: Record<string, Value> = {};
+    // The whole model is described and only what the outputs need is lowered.
+    const out = forward(config, weights, tokens, {
+      tap: (site, value) => {
+        const changed = tap(site, value);
+        if (sites.includes(site)) outputs[site] = changed;
+        return changed;
+      },
+    });
+    if (logits) outputs.logits = out.logits;
+    return program({ inputs: [tokens, ...Object.values(weights), ...inputs], outputs });
   });
-  if (logits) outputs.logits = out.logits;
-  return program({ inputs: [tokens, ...Object.values(weights), ...inputs], outputs });
 }
 
 function outputShapes(

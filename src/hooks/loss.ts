@@ -14,6 +14,7 @@ import { type Backend, outputLimitBytes, rowsPerRun, workShare } from "../runtim
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import { captureProgram, checkTokens } from "./capture.ts";
 import { feedName, type Intervention, replaceWith, tapOf } from "./interventions.ts";
+import { remembered } from "./memo.ts";
 
 /** The part of `TokenRows` that is needed. */
 export interface LossRows {
@@ -93,9 +94,11 @@ export function lossProgram(
     interventions = [],
   }: { batch: number; pos: number; interventions?: readonly Intervention[] },
 ): Program {
-  const tokens = input("tokens", "int32", [batch, pos]);
-  const weights = weightInputs(config);
-  const { tap, inputs } = tapOf(config, interventions);
-  const ce = nextTokenLosses(config, weights, tokens, { tap });
-  return program({ inputs: [tokens, ...Object.values(weights), ...inputs], outputs: { ce } });
+  return remembered(["loss", config, batch, pos], interventions, () => {
+    const tokens = input("tokens", "int32", [batch, pos]);
+    const weights = weightInputs(config);
+    const { tap, inputs } = tapOf(config, interventions);
+    const ce = nextTokenLosses(config, weights, tokens, { tap });
+    return program({ inputs: [tokens, ...Object.values(weights), ...inputs], outputs: { ce } });
+  });
 }
