@@ -5,7 +5,7 @@ import type { FeatureColumns } from "../dictionaries/sparse.ts";
 import type { Product } from "../evidence/bootstrap.ts";
 import type { Claim } from "../evidence/claim.ts";
 import type { ControlFigures } from "../evidence/control.ts";
-import { columnMoments, type Moments } from "../evidence/correlate.ts";
+import type { Moments } from "../evidence/correlate.ts";
 import {
   type ContextFigure,
   chooseThresholds,
@@ -16,7 +16,7 @@ import type { Store } from "../storage/store.ts";
 import { bundleWriter } from "./bundle.ts";
 import { judgeBlock } from "./judgement.ts";
 import { type LogitPath, logitWeights } from "./logit-weights.ts";
-import { nearestRows } from "./nearest.ts";
+import { activationSums, nearestRows } from "./nearest.ts";
 import { randomParticipation } from "./neurons.ts";
 import type { DictionarySummary, FeatureRow } from "./page.ts";
 import { describeFeature, type Named, nameFeature, type PageWorld, rowOf } from "./pages.ts";
@@ -96,7 +96,7 @@ export async function describeColumns(
     W_dec,
     ground,
     columns,
-    moments: columnMoments(columns, ground.eval, ground.fit),
+    moments: activationSums(columns),
     survey,
     strips: stripMaker(ground.eval, input.tokenizer),
     neurons:

@@ -31,7 +31,7 @@ export function chooseExamples(
   const spare = 4;
   const seen = new Set<number>();
   const strongest = topCandidates(column, peak, top * spare);
-  const valueOf = new Map<number, number>();
+  const strengthOf = new Map<number, number>();
   const take = (candidates: number[], wanted: number): number[] => {
     const taken: number[] = [];
     for (const i of candidates) {
@@ -43,7 +43,7 @@ export function chooseExamples(
       const key = textKey(split, t);
       if (near || seen.has(key)) continue;
       seen.add(key);
-      valueOf.set(t, column.value[i]!);
+      strengthOf.set(t, column.value[i]!);
       taken.push(t);
     }
     return taken;
@@ -52,7 +52,7 @@ export function chooseExamples(
   // The intervals are samples of their own: an example may stand in both lists.
   seen.clear();
   const random = reservoirs(column, peak, perInterval * spare, rng).map((candidates) =>
-    take(candidates, perInterval).sort((a, b) => valueOf.get(b)! - valueOf.get(a)!),
+    take(candidates, perInterval).sort((a, b) => strengthOf.get(b)! - strengthOf.get(a)!),
   );
   return { top: best, random };
 }

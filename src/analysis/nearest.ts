@@ -52,6 +52,22 @@ function topOf(cosines: Float32Array, self: number, n: number): Near[] {
   return top;
 }
 
+/** Σ a and Σ a² of every feature. */
+export function activationSums(columns: FeatureColumns): {
+  sum: Float64Array;
+  square: Float64Array;
+} {
+  const sum = new Float64Array(columns.d_sae);
+  const square = new Float64Array(columns.d_sae);
+  for (let f = 0; f < columns.d_sae; f++)
+    for (let i = columns.offsets[f]!; i < columns.offsets[f + 1]!; i++) {
+      const a = columns.value[i]!;
+      sum[f]! += a;
+      square[f]! += a * a;
+    }
+  return { sum, square };
+}
+
 /** Pearson r of activations (zeros included) of one feature with others; `scratch` is [n_tokens], zero. */
 export function activationCorrelations(
   columns: FeatureColumns,

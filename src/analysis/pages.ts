@@ -3,7 +3,6 @@ import type { Random } from "../base/random.ts";
 import { equalBands, peakOf, quantileBands, type ShareBand } from "../evidence/bands.ts";
 import type { Estimate } from "../evidence/claim.ts";
 import type { ControlFigures } from "../evidence/control.ts";
-import type { Moments } from "../evidence/correlate.ts";
 import { columnOf } from "../evidence/judge.ts";
 import { characteristicTokens, type TokenShare } from "./characteristic.ts";
 import { chooseExamples, intervals } from "./examples.ts";
@@ -24,7 +23,8 @@ export interface PageWorld extends JudgeWorld {
   site: string;
   d_sae: number;
   W_dec: Float32Array; // [d_sae, d_in]
-  moments: Moments;
+  /** Σ a and Σ a² of every feature. */
+  moments: { sum: Float64Array; square: Float64Array };
   strips: ReturnType<typeof stripMaker>;
   bestNeuron: ({ neuron: number; r: number } | null)[];
   participation_random: number;

@@ -102,7 +102,9 @@ const rivals: ReadonlySet<BaselineKind> = new Set([
  * Fails: the value lies inside its control's band, or the control's band clears the interval.
  * Anything between is undecided.
  */
-export function verdictOf(claim: Omit<Claim, "verdict">): Verdict {
+export function verdictOf(
+  claim: Pick<Claim, "better" | "estimate" | "control" | "baselines" | "margin">,
+): Verdict {
   const { control, estimate } = claim;
   if (control === null) return "pending";
   const sign = claim.better === "higher" ? 1 : -1;

@@ -1,52 +1,61 @@
 // What each document adds to the figures of a unit: the sufficient statistics that are resampled.
 import type { Column } from "./bands.ts";
-import { percentileInterval } from "./bootstrap.ts";
+import { type Product, percentileInterval, type Resamples, resampledSums } from "./bootstrap.ts";
 import type { Estimate } from "./claim.ts";
 import type { TokenSums } from "./correlate.ts";
-import { isFitted, type LabelledTokens, pearson, type TokenFit } from "./labels.ts";
+import { isFitted, type LabelledTokens, type LabelSums, pearson, type TokenFit } from "./labels.ts";
 
-/** Occurrences of fitted ids, grouped: token v owns cells start[v] … start[v + 1]. */
+/** Occurrences of fitted ids, counted per (context, token, document), in the order of contexts. */
 export interface TokenCells {
+  /** Context c owns cells start[c] … start[c + 1]. */
   readonly start: Uint32Array;
+  readonly token: Uint32Array;
   readonly doc: Int32Array;
-  readonly context: Uint16Array;
   readonly n: Float32Array;
 }
 
 export function tokenCells(split: LabelledTokens, fit: TokenFit): TokenCells {
   const { tokens, context, doc } = split;
-  const at = new Uint32Array(fit.d_vocab + 1);
-  for (let t = 0; t < tokens.length; t++) if (isFitted(fit, tokens[t]!)) at[tokens[t]! + 1]!++;
-  for (let v = 0; v < fit.d_vocab; v++) at[v + 1]! += at[v]!;
-  const place = at.slice();
-  const ordered = new Uint32Array(at[fit.d_vocab]!);
-  for (let t = 0; t < tokens.length; t++)
-    if (isFitted(fit, tokens[t]!)) ordered[place[tokens[t]!]!++] = t;
-  const start = new Uint32Array(fit.d_vocab + 1);
-  const cellDoc = new Int32Array(ordered.length);
-  const cellContext = new Uint16Array(ordered.length);
-  const n = new Float32Array(ordered.length);
-  let cells = 0;
-  for (let v = 0; v < fit.d_vocab; v++) {
-    for (let i = at[v]!; i < at[v + 1]!; i++) {
-      const t = ordered[i]!;
-      const last = cells - 1;
-      if (last >= start[v]! && cellDoc[last] === doc[t] && cellContext[last] === context[t])
-        n[last]!++;
-      else {
-        cellDoc[cells] = doc[t]!;
-        cellContext[cells] = context[t]!;
-        n[cells++] = 1;
-      }
-    }
-    start[v + 1] = cells;
+  const counts = new Map<number, number>();
+  const V = fit.d_vocab;
+  const D = split.documents.length;
+  for (let t = 0; t < tokens.length; t++) {
+    if (!isFitted(fit, tokens[t]!)) continue;
+    const key = (context[t]! * D + doc[t]!) * V + tokens[t]!;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
   }
-  return {
-    start,
-    doc: cellDoc.slice(0, cells),
-    context: cellContext.slice(0, cells),
-    n: n.slice(0, cells),
+  const keys = Float64Array.from(counts.keys()).sort();
+  const start = new Uint32Array(fit.n_contexts + 1);
+  const cells = {
+    token: new Uint32Array(keys.length),
+    doc: new Int32Array(keys.length),
+    n: new Float32Array(keys.length),
   };
+  for (let i = 0; i < keys.length; i++) {
+    const pair = Math.floor(keys[i]! / V);
+    cells.token[i] = keys[i]! % V;
+    cells.doc[i] = pair % D;
+    cells.n[i] = counts.get(keys[i]!)!;
+    start[Math.floor(pair / D) + 1]!++;
+  }
+  for (let c = 0; c < fit.n_contexts; c++) start[c + 1]! += start[c]!;
+  return { start, ...cells };
+}
+
+/** How often each fitted id occurs in each draw. [d_vocab, draws] */
+export function tokenTimes(
+  { token, doc, n }: TokenCells,
+  { draws, times }: Resamples,
+  d_vocab: number,
+): Float32Array {
+  const out = new Float32Array(d_vocab * draws);
+  for (let i = 0; i < token.length; i++) {
+    const to = token[i]! * draws;
+    const from = doc[i]! * draws;
+    const many = n[i]!;
+    for (let b = 0; b < draws; b++) out[to + b]! += many * times[from + b]!;
+  }
+  return out;
 }
 
 /** One context that a unit is judged on, and the activation from which it counts as firing. */
@@ -56,79 +65,136 @@ export interface Judged {
 }
 
 /** Rows per unit: [a′, a′², a, a², fires], then per judged context [a′y′, ay, hits, calls]. */
-export const unitRows = 5;
-export const contextRows = 4;
+const unitRows = 5;
+const contextRows = 4;
+
+export function rowsOf(judged: number): number {
+  return unitRows + contextRows * judged;
+}
+
+/** The units that are resampled together: sums of the sample itself, and of every draw. */
+export interface DrawnUnits {
+  /** Rows a unit has here. */
+  readonly rows: number;
+  readonly total: Float64Array; // [units * rows]
+  readonly drawn: Float32Array; // [units * rows, draws]
+}
 
 /**
- * Per-document sums of one unit, written to `out` ([rows, documents], zeroed) from row `at`. `means` are
- * the unit's per-token means of select, spread over the vocabulary ([d_vocab], zero elsewhere), and
- * `support` lists where they are not zero.
+ * a′ = a − m is not zero where a unit is silent, so its sums run over all tokens. They are split: what active
+ * tokens add is summed per document and resampled; what −m adds depends on a draw only through how often each
+ * token id occurs in it, so it is a product of the means with `tokenTimes`, shared by all units.
  */
-export function documentSums(
+export async function drawUnits(
+  columns: readonly Column[],
+  judged: readonly (readonly Judged[])[],
+  means: { of: TokenSums; units: readonly number[] },
+  world: {
+    eval: LabelledTokens;
+    fit: TokenFit;
+    cells: TokenCells;
+    evalSums: LabelSums;
+    resamples: Resamples;
+    tokenTimes: Float32Array;
+  },
+  product: Product,
+): Promise<DrawnUnits> {
+  const { fit, evalSums, resamples } = world;
+  const D = resamples.documents;
+  const V = fit.d_vocab;
+  const C = fit.n_contexts;
+  const most = judged.reduce((top, list) => Math.max(top, list.length), 0);
+  const rows = rowsOf(most);
+  const perUnit = 2 + most; // −m, m², and m · P(context | token) of each judged context
+  const sums = new Float32Array(columns.length * rows * D);
+  const left = new Float32Array(columns.length * perUnit * V);
+  const total = new Float64Array(columns.length * rows);
+  const mean = new Float64Array(V);
+  columns.forEach((column, u) => {
+    const { token, offsets, sum } = means.of;
+    const first = offsets[means.units[u]!]!;
+    const end = offsets[means.units[u]! + 1]!;
+    for (let i = first; i < end; i++) mean[token[i]!] = sum[i]!;
+    activeSums(column, judged[u]!, world, mean, sums, u * rows);
+    for (let k = 0; k < rows; k++)
+      for (let d = 0; d < D; d++) total[u * rows + k]! += sums[(u * rows + k) * D + d]!;
+    const row = u * perUnit * V;
+    for (let i = first; i < end; i++) {
+      const v = token[i]!;
+      const m = sum[i]!;
+      left[row + v] = -m;
+      left[row + V + v] = m * m;
+      total[u * rows]! -= m * evalSums.byToken[v]!;
+      total[u * rows + 1]! += m * m * evalSums.byToken[v]!;
+      judged[u]!.forEach(({ context }, j) => {
+        const mp = m * fit.label[v * C + context]!;
+        left[row + (2 + j) * V + v] = mp;
+        total[u * rows + unitRows + j * contextRows]! += mp * evalSums.byToken[v]!;
+      });
+      mean[v] = 0;
+    }
+  });
+  const { draws } = resamples;
+  const drawn = await resampledSums(sums, columns.length * rows, resamples, product);
+  const size = { m: columns.length * perUnit, k: V, n: draws };
+  const rest = await product(left, world.tokenTimes, size);
+  for (let u = 0; u < columns.length; u++)
+    for (let k = 0; k < perUnit; k++) {
+      const to = (u * rows + (k < 2 ? k : unitRows + (k - 2) * contextRows)) * draws;
+      const from = (u * perUnit + k) * draws;
+      for (let b = 0; b < draws; b++) drawn[to + b]! += rest[from + b]!;
+    }
+  return { rows, total, drawn };
+}
+
+/** Per-document sums over active tokens, and −m inside each judged context: `out` is [rows, documents]. */
+function activeSums(
   column: Column,
   judged: readonly Judged[],
-  world: { split: LabelledTokens; fit: TokenFit; cells: TokenCells },
-  means: { mean: Float64Array; support: Uint32Array },
+  world: { eval: LabelledTokens; fit: TokenFit; cells: TokenCells },
+  mean: Float64Array,
   out: Float32Array,
-  at = 0,
+  at: number,
 ): void {
-  const { split, fit, cells } = world;
+  const { eval: split, fit, cells } = world;
   const { tokens, context, doc } = split;
   const D = split.documents.length;
   const C = fit.n_contexts;
-  const { mean, support } = means;
   const row = (k: number): number => (at + k) * D;
   const A = row(0);
   const AA = row(1);
   const S = row(2);
   const SS = row(3);
   const F = row(4);
-  const J = judged.length;
   for (let i = 0; i < column.token.length; i++) {
     const t = column.token[i]!;
     const a = column.value[i]!;
     const d = doc[t]!;
-    const c = context[t]!;
     const v = tokens[t]!;
-    const fitted = isFitted(fit, v);
     out[S + d]! += a;
     out[SS + d]! += a * a;
     out[F + d]!++;
-    if (fitted) {
-      out[A + d]! += a;
-      out[AA + d]! += a * a - 2 * mean[v]! * a;
-    }
-    for (let j = 0; j < J; j++) {
-      const from = row(unitRows + j * contextRows) + d;
-      const inside = judged[j]!.context === c;
-      if (fitted) out[from]! += a * ((inside ? 1 : 0) - fit.label[v * C + judged[j]!.context]!);
-      if (inside) out[from + D]! += a;
-      if (a < judged[j]!.threshold) continue;
-      if (inside) out[from + 2 * D]!++;
-      out[from + 3 * D]!++;
-    }
+    if (!isFitted(fit, v)) continue;
+    out[A + d]! += a;
+    out[AA + d]! += a * a - 2 * mean[v]! * a;
   }
-  // a′ = a − m is not zero where the unit is silent: the rest of each sum comes from token counts.
-  for (let s = 0; s < support.length; s++) {
-    const v = support[s]!;
-    const m = mean[v]!;
-    const first = cells.start[v]!;
-    const end = cells.start[v + 1]!;
-    for (let i = first; i < end; i++) {
-      const mn = m * cells.n[i]!;
-      const d = cells.doc[i]!;
-      out[A + d]! -= mn;
-      out[AA + d]! += m * mn;
+  for (let j = 0; j < judged.length; j++) {
+    const { context: c, threshold } = judged[j]!;
+    const AY = row(unitRows + j * contextRows);
+    for (let i = 0; i < column.token.length; i++) {
+      const t = column.token[i]!;
+      const a = column.value[i]!;
+      const d = doc[t]!;
+      const v = tokens[t]!;
+      const y = context[t] === c ? 1 : 0;
+      if (isFitted(fit, v)) out[AY + d]! += a * (y - fit.label[v * C + c]!);
+      if (y === 1) out[AY + D + d]! += a;
+      if (a < threshold) continue;
+      out[AY + 2 * D + d]! += y;
+      out[AY + 3 * D + d]!++;
     }
-    for (let j = 0; j < J; j++) {
-      const from = row(unitRows + j * contextRows);
-      const c = judged[j]!.context;
-      const p = fit.label[v * C + c]!;
-      for (let i = first; i < end; i++) {
-        const y = cells.context[i] === c ? 1 - p : -p;
-        if (y !== 0) out[from + cells.doc[i]!]! -= m * cells.n[i]! * y;
-      }
-    }
+    for (let i = cells.start[c]!; i < cells.start[c + 1]!; i++)
+      out[AY + cells.doc[i]!]! -= mean[cells.token[i]!]! * cells.n[i]!;
   }
 }
 
@@ -164,77 +230,57 @@ export interface PairFigures {
   weight: Estimate;
 }
 
-/** `unit` and `shared` are [rows, draws] as resampled, and [rows] in all (draw −1 is the sample itself). */
-export interface Drawn {
-  readonly total: Float64Array;
-  readonly drawn: Float32Array;
-  readonly from: number;
-}
+/** Sums shared by all units, of the sample and of every draw. */
+export type Shared = Pick<DrawnUnits, "total" | "drawn">;
 
-export function totals(sums: Float32Array, rows: number, documents: number): Float64Array {
-  const out = new Float64Array(rows);
-  for (let k = 0; k < rows; k++)
+export function sharedTotals(sums: Float32Array, documents: number): Float64Array {
+  const out = new Float64Array(sums.length / documents);
+  for (let k = 0; k < out.length; k++)
     for (let d = 0; d < documents; d++) out[k]! += sums[k * documents + d]!;
   return out;
 }
 
+/** Reads one sum: draw −1 is the sample itself. */
+function reader({ total, drawn }: Shared, from: number, draws: number) {
+  return (k: number, b: number): number =>
+    b < 0 ? total[from + k]! : drawn[(from + k) * draws + b]!;
+}
+
+/** Figures of the u-th unit with its j-th judged context. */
 export function pairFigures(
-  unit: Drawn,
-  shared: Drawn,
+  units: DrawnUnits,
+  u: number,
   j: number,
   context: number,
+  shared: Shared,
   draws: number,
 ): PairFigures {
-  const of = (from: Drawn, k: number, b: number): number =>
-    b < 0 ? from.total[from.from + k]! : from.drawn[(from.from + k) * draws + b]!;
+  const of = reader(units, u * units.rows, draws);
+  const all = reader(shared, 0, draws);
   const at = unitRows + j * contextRows;
   const y = 2 + 3 * context;
   const estimate = (statistic: (b: number) => number): Estimate =>
     percentileInterval(statistic(-1), draws, statistic);
   return {
-    r: estimate((b) =>
-      pearson(
-        of(shared, 0, b),
-        of(unit, 2, b),
-        of(unit, 3, b),
-        of(shared, y, b),
-        of(shared, y, b),
-        of(unit, at + 1, b),
-      ),
-    ),
+    r: estimate((b) => pearson(all(0, b), of(2, b), of(3, b), all(y, b), all(y, b), of(at + 1, b))),
     r_given_token: estimate((b) =>
-      pearson(
-        of(shared, 1, b),
-        of(unit, 0, b),
-        of(unit, 1, b),
-        of(shared, y + 1, b),
-        of(shared, y + 2, b),
-        of(unit, at, b),
-      ),
+      pearson(all(1, b), of(0, b), of(1, b), all(y + 1, b), all(y + 2, b), of(at, b)),
     ),
-    precision: estimate((b) => of(unit, at + 2, b) / of(unit, at + 3, b)),
-    recall: estimate((b) => of(unit, at + 2, b) / of(shared, y, b)),
-    weight: estimate((b) => of(unit, at + 1, b) / of(unit, 2, b)),
+    precision: estimate((b) => of(at + 2, b) / of(at + 3, b)),
+    recall: estimate((b) => of(at + 2, b) / all(y, b)),
+    weight: estimate((b) => of(at + 1, b) / of(2, b)),
   };
 }
 
-/** Density of one unit with its interval. */
-export function densityEstimate(unit: Drawn, shared: Drawn, draws: number): Estimate {
-  return percentileInterval(
-    unit.total[unit.from + 4]! / shared.total[shared.from]!,
-    draws,
-    (b) => unit.drawn[(unit.from + 4) * draws + b]! / shared.drawn[shared.from * draws + b]!,
-  );
-}
-
-/** Spreads one unit's token means over the vocabulary; call the result when done to clean up. */
-export function spreadMeans(means: TokenSums, unit: number, mean: Float64Array): Uint32Array {
-  const from = means.offsets[unit]!;
-  const support = means.token.subarray(from, means.offsets[unit + 1]!);
-  for (let i = 0; i < support.length; i++) mean[support[i]!] = means.sum[from + i]!;
-  return support;
-}
-
-export function clearMeans(support: Uint32Array, mean: Float64Array): void {
-  for (let i = 0; i < support.length; i++) mean[support[i]!] = 0;
+/** Density of the u-th unit. */
+export function densityEstimate(
+  units: DrawnUnits,
+  u: number,
+  shared: Shared,
+  draws: number,
+): Estimate {
+  const of = reader(units, u * units.rows, draws);
+  const all = reader(shared, 0, draws);
+  const share = (b: number): number => of(4, b) / all(0, b);
+  return percentileInterval(share(-1), draws, share);
 }

@@ -18,18 +18,16 @@ import {
   tokenMeans,
 } from "./correlate.ts";
 import {
-  clearMeans,
-  contextRows,
-  type Drawn,
-  documentSums,
+  drawUnits,
+  type Judged,
   type PairFigures,
   pairFigures,
+  type Shared,
   sharedSums,
-  spreadMeans,
+  sharedTotals,
   type TokenCells,
   tokenCells,
-  totals,
-  unitRows,
+  tokenTimes,
 } from "./document-sums.ts";
 import {
   fitTokens,
@@ -48,7 +46,9 @@ export interface Ground {
   readonly evalSums: LabelSums;
   readonly cells: TokenCells;
   readonly resamples: Resamples;
-  readonly shared: Drawn;
+  readonly shared: Shared;
+  /** How often each fitted id occurs in each draw. [d_vocab, draws] */
+  readonly tokenTimes: Float32Array;
   readonly product: Product;
   /** Contexts with enough tokens and documents on both splits. */
   readonly contexts: readonly number[];
@@ -85,9 +85,8 @@ export async function layGround(
   const rows = 2 + 3 * fit.n_contexts;
   const sums = sharedSums(judged, fit);
   const shared = {
-    total: totals(sums, rows, present.length),
+    total: sharedTotals(sums, present.length),
     drawn: await resampledSums(sums, rows, resamples, product),
-    from: 0,
   };
   const cells = tokenCells(judged, fit);
   return {
@@ -99,6 +98,7 @@ export async function layGround(
     cells,
     resamples,
     shared,
+    tokenTimes: tokenTimes(cells, resamples, fit.d_vocab),
     product,
     contexts,
   };
@@ -212,28 +212,24 @@ export async function judgeChosen(
   return figures;
 }
 
-/** Figures of one unit with the given contexts. For thousands of units, batch `documentSums`. */
+/** Figures of one unit with the given contexts. */
 export async function judgeUnit(
   column: Column,
   unit: number,
-  judged: readonly { context: number; threshold: number }[],
+  judged: readonly Judged[],
   means: TokenSums,
   ground: Ground,
 ): Promise<PairFigures[]> {
-  const D = ground.resamples.documents;
-  const rows = unitRows + contextRows * judged.length;
-  const sums = new Float32Array(rows * D);
-  const mean = new Float64Array(ground.fit.d_vocab);
-  const support = spreadMeans(means, unit, mean);
-  documentSums(column, judged, { ...ground, split: ground.eval }, { mean, support }, sums);
-  clearMeans(support, mean);
-  const drawn = {
-    total: totals(sums, rows, D),
-    drawn: await resampledSums(sums, rows, ground.resamples, plainProduct),
-    from: 0,
-  };
+  // One unit is mostly zeros, which the plain product skips.
+  const drawn = await drawUnits(
+    [column],
+    [judged],
+    { of: means, units: [unit] },
+    ground,
+    plainProduct,
+  );
   return judged.map(({ context }, j) =>
-    pairFigures(drawn, ground.shared, j, context, ground.resamples.draws),
+    pairFigures(drawn, 0, j, context, ground.shared, ground.resamples.draws),
   );
 }
 
