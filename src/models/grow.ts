@@ -97,7 +97,7 @@ export async function growModel(
     clipNorm: options.clipNorm ?? 1,
     ...adam,
   });
-  const step = await backend.compile(program, { prepack: true });
+  const step = await backend.compile(program);
   const read = reader(data, rng, config);
   const perStep = batch * (data.n_ctx - 1);
   let since = { time: performance.now(), step: state.step };

@@ -121,7 +121,42 @@ describe("options", () => {
       rmSync(folder, { recursive: true });
     }
   });
+
+  test("disable_prepacking: mapped weights take no memory of their own", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "weights-"));
+    try {
+      const store = folderStore(folder);
+      const shape = [4096, 4096]; // 64 MiB
+      await writeSafetensors(store, "m.safetensors", { w: zeros("float32", shape) });
+      const { start, end } = (await readSafetensorsHeader(store, "m.safetensors")).entries.get(
+        "w",
+      )!;
+      const file = { path: join(folder, "m.safetensors"), offset: start, length: end - start };
+      const x = input("x", "float32", [4, 4096]);
+      const y = matmul(x, weight("w", "float32", shape, file));
+      const privateBytes = async (prepack: boolean) => {
+        const backend = ortBackend({ threads: 1 });
+        const before = anonymousBytes();
+        const run = await backend.compile(program({ inputs: [x], outputs: { y } }), { prepack });
+        await run.run({ x: zeros("float32", [4, 4096]) });
+        const gained = anonymousBytes() - before;
+        await backend.release();
+        return gained / 2 ** 20;
+      };
+      if (process.platform !== "linux") return console.warn("skipped: reads /proc");
+      expect(await privateBytes(false)).toBeLessThan(16);
+      expect(await privateBytes(true)).toBeGreaterThan(48);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 });
+
+/** Memory that is ours alone, as against mapped files. */
+function anonymousBytes(): number {
+  const status = readFileSync("/proc/self/status", "utf8");
+  return 1024 * Number(/RssAnon:\s+(\d+)/.exec(status)![1]);
+}
 
 test("a program with the racing op is known by its bytes", () => {
   const bytes = (text: string) => new TextEncoder().encode(text);
