@@ -50,8 +50,12 @@ export function figures(value: unknown, indent = ""): string[] {
   );
 }
 
-function isRow(value: unknown): boolean {
+function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isRow(value: unknown): boolean {
+  return isRecord(value) && !Object.values(value).some(isRecord);
 }
 
 function table(rows: [string, Record<string, unknown>][], indent: string): string[] {

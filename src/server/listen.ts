@@ -9,7 +9,7 @@ const tries = 10;
 
 /** On 127.0.0.1. A `port` that is given and in use is refused with `server/port`. */
 export async function listen(
-  fetch: (request: Request) => Response | Promise<Response>,
+  fetch: (request: Request, env: object) => Response | Promise<Response>,
   { port }: { port?: number } = {},
 ): Promise<{ server: Server; port: number }> {
   const ports =

@@ -67,6 +67,7 @@ export function promptReader({
   >();
   let worker: Worker | undefined;
   let next = 0;
+  let asked = 0;
 
   const crashed = (from: Worker, why: string): void => {
     if (worker !== from) return;
@@ -82,12 +83,12 @@ export function promptReader({
   const open = (): Worker => {
     const made = start();
     made.on("message", (message: FromReader) => {
-      const asked = waiting.get(message.id);
+      const by = waiting.get(message.id);
       waiting.delete(message.id);
-      if ("reading" in message) asked?.resolve(message.reading);
+      if ("reading" in message) by?.resolve(message.reading);
       else {
         const { code, message: text, details } = message.error;
-        asked?.reject(new MicrographiaError(code, text, details));
+        by?.reject(new MicrographiaError(code, text, details));
       }
     });
     made.on("error", (error) => crashed(made, error.message));
@@ -96,23 +97,27 @@ export function promptReader({
     return made;
   };
 
+  const send = async (ask: PromptAsk): Promise<Reading> => {
+    const place = { modelFolder: await modelFolder(ask.model), folder, threads };
+    const message: ToReader = { ...ask, ...place, id: next++ };
+    worker ??= open();
+    const to = worker;
+    return new Promise<Reading>((resolve, reject) => {
+      waiting.set(message.id, { resolve, reject });
+      to.postMessage(message);
+    });
+  };
+
   return {
     async read(ask) {
-      if (waiting.size >= maxWaiting)
+      if (asked >= maxWaiting)
         fail("request/busy", "too many prompts are waiting", { hint: "try again in a moment" });
-      const message: ToReader = {
-        ...ask,
-        id: next++,
-        modelFolder: await modelFolder(ask.model),
-        folder,
-        threads,
-      };
-      worker ??= open();
-      const asked = new Promise<Reading>((resolve, reject) =>
-        waiting.set(message.id, { resolve, reject }),
-      );
-      worker.postMessage(message);
-      return asked;
+      asked++;
+      try {
+        return await send(ask);
+      } finally {
+        asked--;
+      }
     },
     async close() {
       const last = worker;

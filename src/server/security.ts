@@ -1,5 +1,6 @@
 // Who may talk to the server: this machine's browser, on our own pages; the token for what writes.
 import { timingSafeEqual } from "node:crypto";
+import type { HttpBindings } from "@hono/node-server";
 import type { MiddlewareHandler } from "hono";
 import { check, fail } from "../base/errors.ts";
 
@@ -38,6 +39,11 @@ export const sameMachine: MiddlewareHandler = async (c, next) => {
     "this server answers to its own pages only",
     { got: site, wanted: "same-origin" },
   );
+  // The adapter tidies paths up before we see them; who sends such a one means harm.
+  const path = (c.env as Partial<HttpBindings>)?.incoming?.url?.split("?")[0] ?? "";
+  check(!/(^|\/)\.\.?(\/|$)/.test(path), "request/path", "this address leaves the app", {
+    got: path,
+  });
   await next();
   const { headers } = c.res;
   headers.set("X-Content-Type-Options", "nosniff");

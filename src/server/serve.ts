@@ -66,10 +66,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       },
     },
   });
-  const bound = await listen((request) => app.fetch(request), { port }).catch(async (error) => {
-    await lock?.release();
-    throw error;
-  });
+  const bound = await listen((request, env) => app.fetch(request, env), { port }).catch(
+    async (error) => {
+      await lock?.release();
+      throw error;
+    },
+  );
   const url = `http://127.0.0.1:${bound.port}/`;
 
   return {

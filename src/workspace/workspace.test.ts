@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { memoryStore } from "../storage/memory.ts";
 import { putText } from "../storage/store.ts";
 import { hashOf, readManifest, writeManifest } from "./artifact.ts";
+import type { RunEvent } from "./events.ts";
 import { dictionaryId, isId, layout } from "./layout.ts";
 import { acquireLock } from "./lock.ts";
 import { openRunLog, runReader } from "./run-log.ts";
@@ -182,14 +183,14 @@ describe("a workspace", () => {
 });
 
 describe("a run's log", () => {
-  const started = {
+  const started: RunEvent = {
     type: "run-started",
     model: "m",
     site: "s",
     seed: 0,
     total_tokens: 9,
     stages: [],
-  } as const;
+  };
 
   test("is continued where a kill cut it off", async () => {
     const { store } = await openWorkspace(folder);
