@@ -66,9 +66,9 @@ export interface GrowthLine {
 }
 
 /**
- * Next-token training with AdamW, all of a step in one program. Rows in memory come in a seeded order
- * that changes each epoch, a stream in its own: step and seed alone say where in the data we are. Stopped or killed,
- * the same call continues from the last checkpoint with the same bits.
+ * Next-token training with AdamW, all of a step in one program. Rows in memory come in a seeded
+ * order that changes each epoch, a stream in its own: step and seed alone say where in the data we
+ * are. Stopped or killed, the same call continues from the last checkpoint with the same bits.
  */
 export async function growModel(
   config: ModelConfig,
@@ -83,9 +83,21 @@ export async function growModel(
   const { warmup = Math.min(200, Math.ceil(steps / 10)), decay = "cosine" } = options;
   const rateAt = schedule({ lr, steps, warmup, decay, floor: 0.05 });
   const adam = { beta1: 0.9, beta2: options.beta2 ?? 0.99, weightDecay: options.weightDecay ?? 0 };
+  const { clipNorm = 1 } = options;
   const rng = random(seed);
   // What has to agree for a checkpoint to be continued.
-  const recipe = { config, steps, batch, lr, warmup, decay, seed, adam, data: identity(data) };
+  const recipe = {
+    config,
+    steps,
+    batch,
+    lr,
+    warmup,
+    decay,
+    seed,
+    adam,
+    clipNorm,
+    data: identity(data),
+  };
 
   let state = store && (await loadGrown(store, recipe));
   state ??= freshState(initWeights(config, rng.stream("init")));
@@ -94,7 +106,7 @@ export async function growModel(
   const program = trainingProgram(config, {
     batch,
     pos: data.n_ctx,
-    clipNorm: options.clipNorm ?? 1,
+    clipNorm,
     ...adam,
   });
   const step = await backend.compile(program);
