@@ -76,6 +76,16 @@ describe("the run state", () => {
     ]);
   });
 
+  test("counts the dictionary's tokens, not the control's", () => {
+    const fold = run(
+      [0, start],
+      [1, { type: "metric", tokens: 900, values: { FVU: 0.1 } }],
+      [2, { type: "metric", tokens: 10, values: { "control.FVU": 0.9 } }],
+    );
+    expect(fold.state.tokens).toBe(900);
+    expect(fold.state.series.map(({ points }) => points)).toEqual([[[900, 0.1]], [[10, 0.9]]]);
+  });
+
   test("tells a failure, and forgets it when the run is started again", () => {
     const problem = { type: "urn:x", title: "the disk is full", status: 507, code: "storage/full" };
     const failed = run(

@@ -71,7 +71,8 @@ function apply(fold: RunFold, event: LoggedEvent): RunFold {
       return change({ stages: withStage(fold, event) });
     case "metric":
       return change({
-        tokens: event.tokens,
+        // The control is trained after the dictionary, from nothing again.
+        tokens: ofControl(event.values) ? state.tokens : event.tokens,
         series: withPoint(state.series, event.tokens, event.values),
       });
     case "contexts":
@@ -87,6 +88,10 @@ function apply(fold: RunFold, event: LoggedEvent): RunFold {
     case "ended":
       return { ...end(fold, event), figures: event.figures ?? fold.figures };
   }
+}
+
+function ofControl(values: Record<string, number>): boolean {
+  return Object.keys(values).every((name) => name.startsWith("control."));
 }
 
 function begin(fold: RunFold, event: LoggedEvent & RunStarted): RunFold {
