@@ -1,5 +1,5 @@
 // Which values have a cheaper equal: each rule looks at one value and may answer with another.
-import { sizeOf, type Tensor } from "../tensor/tensor.ts";
+import { sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
 import { fromCells, toCells } from "./cells.ts";
 import { opOf, withInputs } from "./op.ts";
 import { mul } from "./ops/arithmetic.ts";
@@ -7,12 +7,12 @@ import { expand, reshape, sum } from "./ops/broadcast.ts";
 import { concat, pad, transpose } from "./ops/layout.ts";
 import { type MatmulAttrs, matmul } from "./ops/matmul.ts";
 import { sameShape } from "./shape.ts";
-import { constant, constantNumber, type Value } from "./value.ts";
+import { constant, constantNumber, isFloat, type Value } from "./value.ts";
 
 /** What a rule may know of the graph around a value. */
 export interface Around {
-  /** How many values and outputs use it. */
-  uses(value: Value): number;
+  /** The ops that use it, once a use; "output" where the program does. */
+  users(value: Value): readonly string[];
   /** The same value, if the graph has it already. */
   find(value: Value): Value | undefined;
 }
@@ -23,10 +23,12 @@ export const rewrites: readonly Rewrite[] = [
   foldNumbers,
   dropExpand,
   expandLater,
+  divideByNumber,
   scaleAfterReshape,
   scaleOutOfProduct,
   scaleOutOfSum,
   scaleIntoAlpha,
+  biasIntoProduct,
   transposeInProduct,
   transposeOfProduct,
   padsToConcat,
@@ -68,6 +70,15 @@ function expandLater(value: Value): Value | undefined {
   return expand(reshape(from.inputs[0]!, []), value.shape);
 }
 
+/** x / c = x · (1/c): a factor can move into a product, a divisor cannot. */
+function divideByNumber(value: Value): Value | undefined {
+  if (value.op !== "div" || !isFloat(value.dtype)) return undefined;
+  const [x, by] = value.inputs as [Value, Value];
+  const number = constantNumber(by);
+  if (number === undefined || number === 0 || !sameShape(x.shape, value.shape)) return undefined;
+  return mul(x, 1 / number);
+}
+
 /**
  * `value` = scale · body, where the scale is one number, or one number a row ([..., 1]). A scale
  * costs a pass over the body, so it is moved to where less has to be multiplied.
@@ -84,9 +95,10 @@ function scaled(value: Value): { scale: Value; body: Value; single: boolean } | 
   return undefined;
 }
 
-/** reshape(s · D) = s · reshape(D), where rows stay rows. */
-function scaleAfterReshape(value: Value): Value | undefined {
+/** reshape(s · D) = s · reshape(D), where rows stay rows, on the way to a product or a sum. */
+function scaleAfterReshape(value: Value, around: Around): Value | undefined {
   if (value.op !== "reshape") return undefined;
+  if (!around.users(value).every((op) => op === "matmul" || op === "sum")) return undefined;
   const parts = scaled(value.inputs[0]!);
   if (parts === undefined) return undefined;
   const { scale, body, single } = parts;
@@ -141,12 +153,34 @@ function scaleOutOfSum(value: Value): Value | undefined {
 /** c · (A·B) is a product with alpha = c. */
 function scaleIntoAlpha(value: Value, around: Around): Value | undefined {
   const parts = scaled(value);
-  if (parts?.body.op !== "matmul" || around.uses(parts.body) > 1) return undefined;
+  if (parts?.body.op !== "matmul" || around.users(parts.body).length > 1) return undefined;
   const number = constantNumber(parts.scale);
   if (number === undefined) return undefined;
   const attrs = parts.body.attrs as unknown as MatmulAttrs;
   const [a, b] = parts.body.inputs as [Value, Value];
   return matmul(a, b, { ...attrs, alpha: attrs.alpha * number });
+}
+
+/**
+ * A·B + b = [A 1]·[B; b], where the result is far larger than both: ONNX Runtime spreads a bias
+ * on one thread before it multiplies, which costs a third more time for the logits of a step.
+ */
+function biasIntoProduct(value: Value, around: Around): Value | undefined {
+  if (value.op !== "add") return undefined;
+  const [product, bias] = value.inputs as [Value, Value];
+  if (product.op !== "matmul" || around.users(product).length > 1) return undefined;
+  const { transA, transB, alpha } = product.attrs as unknown as MatmulAttrs;
+  const [a, b] = product.inputs as [Value, Value];
+  if (transA || transB || alpha !== 1 || b.shape.length !== 2 || value.dtype !== "float32")
+    return undefined;
+  const [inner, columns] = b.shape as [number, number];
+  const rows = sizeOf(a.shape) / inner;
+  if (!sameShape(bias.shape, [columns]) || columns < 4 * inner || rows < 16 * inner)
+    return undefined;
+  if (rows * columns < 1 << 24) return undefined;
+  const ones = tensor("float32", [...a.shape.slice(0, -1), 1], new Float32Array(rows).fill(1));
+  const wide = concat([a, constant(ones)], { axis: a.shape.length - 1 });
+  return matmul(wide, concat([b, reshape(bias, [1, columns])], { axis: 0 }));
 }
 
 /** A product reads a matrix transposed at no cost; moving the last axis costs a slow copy. */
@@ -174,7 +208,8 @@ function transposeInProduct(value: Value): Value | undefined {
 /** (A·B)ᵀ = Bᵀ·Aᵀ. */
 function transposeOfProduct(value: Value, around: Around): Value | undefined {
   const [from] = value.inputs;
-  if (value.op !== "transpose" || from?.op !== "matmul" || around.uses(from) > 1) return undefined;
+  if (value.op !== "transpose" || from?.op !== "matmul" || around.users(from).length > 1)
+    return undefined;
   const perm = value.attrs.perm as readonly number[];
   if (perm.at(-1) !== perm.length - 2) return undefined;
   const { transA, transB, alpha } = from.attrs as unknown as MatmulAttrs;

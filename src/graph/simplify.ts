@@ -22,22 +22,26 @@ function onePass(outputs: readonly Value[]): Value[] {
   const known = new Map<string, Value>();
   const replaced = new Map<number, Value>();
   const order = reachable(outputs);
-  const users = new Map<number, number>();
-  for (const value of [...order.flatMap((user) => user.inputs), ...outputs])
-    users.set(value.id, (users.get(value.id) ?? 0) + 1);
-  // Uses are counted under the new ids too: inputs come first, so they are there when asked for.
+  const users = new Map<number, string[]>();
+  const note = (id: number, ops: readonly string[]) =>
+    users.set(id, (users.get(id) ?? []).concat(ops));
+  for (const user of order) for (const { id } of user.inputs) note(id, [user.op]);
+  for (const { id } of outputs) note(id, ["output"]);
   const around: Around = {
-    uses: (value) => users.get(value.id) ?? 1,
+    users: (value) => users.get(value.id) ?? [],
     find: (value) => known.get(keyOf(value)),
   };
   for (const value of order) {
     const inputs = value.inputs.map((from) => replaced.get(from.id)!);
     let next = withInputs(value, inputs);
-    for (const rewrite of rewrites) next = rewrite(next, around) ?? next;
+    for (const rewrite of rewrites) {
+      // Who uses the old value will use the new one: rules may ask.
+      if (next.id !== value.id && !users.has(next.id)) note(next.id, users.get(value.id) ?? []);
+      next = rewrite(next, around) ?? next;
+    }
     next = unique(next, known);
     replaced.set(value.id, next);
-    if (next.id !== value.id)
-      users.set(next.id, (users.get(next.id) ?? 0) + (users.get(value.id) ?? 0));
+    if (next.id !== value.id) note(next.id, users.get(value.id) ?? []);
   }
   return outputs.map((value) => replaced.get(value.id) ?? fail("graph/lost", "a value was lost"));
 }
@@ -68,11 +72,18 @@ function keyOf(value: Value): string {
 
 function makeKey(value: Value): string {
   if (value.op === "input") return `input ${value.name}`;
-  if (value.op === "weight") return `weight ${value.name} ${JSON.stringify(value.attrs)}`;
+  if (value.op === "weight") return `weight ${value.name} ${showAttrs(value)}`;
   if (value.op === "constant") {
     const { data } = value.attrs.tensor as Tensor;
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     return `constant ${value.dtype} ${value.shape} ${hashBytes(bytes)}`;
   }
-  return `${value.op} ${value.inputs.map(({ id }) => id)} ${JSON.stringify(value.attrs)}`;
+  return `${value.op} ${value.inputs.map(({ id }) => id)} ${showAttrs(value)}`;
+}
+
+/** JSON writes infinities and NaN as null, which would make different attributes equal. */
+function showAttrs({ attrs }: Value): string {
+  return JSON.stringify(attrs, (_, part) =>
+    typeof part === "number" && !Number.isFinite(part) ? String(part) : part,
+  );
 }
