@@ -20,6 +20,7 @@ export const ControlSchema = z
     kind: z.enum([
       "permuted-weights",
       "step-0",
+      "data-points",
       "random-directions",
       "density-matched",
       "constant",
