@@ -52,7 +52,7 @@ const featureRoute = createRoute({
 const promptRoute = createRoute({
   getParentRoute: () => root,
   path: "/prompt/$dictionary",
-  validateSearch: pick(["text", "token", "wash", "pin"]),
+  validateSearch: pick(["text", "held", "token", "wash", "pin"]),
   component: lazyRouteComponent(() => import("./pages/prompt.tsx"), "PromptPage"),
 });
 

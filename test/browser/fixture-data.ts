@@ -107,7 +107,7 @@ export function rowOf(index: number, pending: boolean): FeatureRow {
   const value = index === failingFeature ? 0.09 : worth;
   const peak = first ? sample.peak : 2 + 7 * r();
   const density = first ? sample.density : 10 ** (-4.6 + 2.7 * r());
-  const hump = (worth - 0.2) * 2.4 * r();
+  const hump = Math.max(0, worth - 0.2) * 2.4 * r();
   const where = 6 + 6 * r();
   const decay = 1.3 + 3 * r() ** 2;
   const activation = Array.from({ length: 16 }, (_, i) =>

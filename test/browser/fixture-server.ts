@@ -238,6 +238,11 @@ export async function startFixture(web: string, port = 0): Promise<Fixture> {
       );
     return c.json({});
   });
+  app.get("/test/live", (c) => {
+    live.t = Number(c.req.query("t"));
+    live.step = Number(c.req.query("step"));
+    return c.text("ok");
+  });
   app.get("/api/models", (c) => c.json(["field-1l"]));
   app.get("/api/models/:name", (c) =>
     c.json({

@@ -149,9 +149,9 @@ export function FeaturePage() {
                 {!page.dead && <span>peak {fixed(page.peak)}</span>}
               </div>
               <h1 className="title" style={{ viewTransitionName: "feature-name" }}>
-                {page.name ? nameWords(page.name) : page.dead ? "Dead" : `Feature ${raw}`}
+                {page.name ? nameWords(page.name) : `Feature ${raw}`}
               </h1>
-              <p className="claim">{claimWords(page.statement, page)}</p>
+              {!page.dead && <p className="claim">{claimWords(page.statement, page)}</p>}
               {!page.dead && (
                 <p className="micro mt-2">
                   made from its figures
@@ -256,6 +256,7 @@ function TryText({
           <input
             ref={input}
             value={draft}
+            maxLength={3000}
             placeholder="Try a text on this feature"
             onChange={(event) => setDraft(event.target.value)}
             onKeyDown={(event) => event.key === "Escape" && input.current?.blur()}

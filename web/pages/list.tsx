@@ -3,7 +3,7 @@ import { useQueries, useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import type { FeatureRow } from "../../src/api/types.ts";
+import type { FeatureList, FeatureRow } from "../../src/api/types.ts";
 import { useDelayed, usePageTitle } from "../app/hooks.ts";
 import type { KeySpec } from "../app/keys.ts";
 import { keepList } from "../app/last.ts";
@@ -44,7 +44,11 @@ function usePages(id: string, revision: number, params: string, wanted: readonly
     }
     return undefined;
   };
-  const first = lists.find((l) => l !== undefined);
+  // While another stretch is on its way, what is known of the whole stays.
+  const known = useRef<{ id: string; list: FeatureList } | null>(null);
+  const fresh = lists.find((l) => l !== undefined);
+  if (fresh) known.current = { id, list: fresh };
+  const first = fresh ?? (known.current?.id === id ? known.current.list : undefined);
   return {
     rowAt,
     first,

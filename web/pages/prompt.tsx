@@ -4,6 +4,7 @@ import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router"
 import { useCallback, useRef, useState } from "react";
 import { usePageTitle } from "../app/hooks.ts";
 import type { KeySpec } from "../app/keys.ts";
+import { fromAddress, toAddress, topFor } from "../app/long-text.ts";
 import { dictionary as dictionaryQuery, prompt as promptQuery } from "../app/queries.ts";
 import { Plate } from "../parts/plate.tsx";
 import { Ramp } from "../parts/ramp.tsx";
@@ -38,9 +39,10 @@ export function PromptPage() {
   const search = useSearch({ from: "/prompt/$dictionary" });
   const navigate = useNavigate();
   const { data: summary } = useQuery(dictionaryQuery(id));
-  const text = search.text ?? "";
+  const kept = fromAddress(search);
+  const text = kept ?? "";
   const { data, error, isFetching, isPlaceholderData, refetch } = useQuery(
-    promptQuery(id, text, 64),
+    promptQuery(id, text, topFor(text)),
   );
   const field = useRef<HTMLTextAreaElement>(null);
   usePageTitle("Prompt");
@@ -153,11 +155,14 @@ export function PromptPage() {
         text={text}
         field={field}
         busy={isFetching}
-        onText={(next) =>
-          patch({ text: next || undefined, token: undefined, wash: search.wash }, false)
-        }
+        onText={(next) => patch({ ...toAddress(next), token: undefined }, false)}
       />
-      {error && text !== "" ? (
+      {kept === null ? (
+        <Empty name="Not in this tab">
+          The text of this address was too long for an address and was kept in the tab where it was
+          read. Paste it again.
+        </Empty>
+      ) : error && text !== "" ? (
         <Refused error={error} retry={() => void refetch()} />
       ) : text === "" ? (
         <Empty
@@ -327,8 +332,10 @@ function AllAt({
     <Plate
       name={
         <>
-          All {token.features.length} at {at}{" "}
-          <span className="spec q2">{tokenWord(token.piece)}</span>
+          {token.features.length < token.L0
+            ? `Strongest ${token.features.length} of ${token.L0}`
+            : `All ${token.features.length}`}{" "}
+          at {at} <span className="spec q2">{tokenWord(token.piece)}</span>
         </>
       }
       drawn="activation as a share of the feature’s own peak"

@@ -122,8 +122,8 @@ const titles: Record<RunState["status"], string> = {
   waiting: "About to look into",
   running: "Looking into",
   done: "Looked into",
-  failed: "Failed in",
-  stopped: "Stopped in",
+  failed: "Failed while looking into",
+  stopped: "Stopped while looking into",
 };
 
 export function RunPage() {

@@ -74,7 +74,7 @@ export function Chart(props: ChartProps) {
   const nudge = Math.abs(apart) < 13 ? (apart >= 0 ? 13 - apart : -13 - apart) : 0;
   const controlSame = last && lastControl && write(last[1]) === write(lastControl[1]);
   // At the end of the axis the labels stand left of it, above the line.
-  const inside = room < 74;
+  const inside = room < 96;
   return (
     <Plate name={name} value={last ? write(last[1]) : ""} drawn={drawn}>
       <div ref={ref}>

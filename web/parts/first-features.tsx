@@ -105,10 +105,10 @@ export function FirstFeatures({
     >
       <table className="ff">
         <colgroup>
-          <col style={{ width: "146px" }} />
+          <col className="c-cx" />
           <col className="h-sm" style={{ width: "29%" }} />
           <col className="h-md" style={{ width: "58px" }} />
-          <col style={{ width: "128px" }} />
+          <col className="c-rd" />
           <col style={{ width: "52px" }} />
           <col className="h-lg" style={{ width: "98px" }} />
           <col className="h-lg" style={{ width: "112px" }} />

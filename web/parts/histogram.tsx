@@ -55,7 +55,7 @@ export function FacetHistogram({
 
 /** Counts by activation in the wash of strength, log: a row's small picture. */
 export function MiniHistogram({ counts }: { counts: readonly number[] }) {
-  const logs = counts.map((c) => Math.log10(1 + c));
+  const logs = counts.map((c) => Math.log10(1 + Math.max(0, c)));
   const most = Math.max(...logs, 1);
   const bar = 74 / Math.max(counts.length, 1);
   return (

@@ -55,9 +55,22 @@ export function Palette({
   }
   commands.push(["Change theme", "t", toggleTheme]);
 
+  // The first is chosen until the reader moves, whatever arrives later.
+  const [chosen, setChosen] = useState("");
+  const offered = [
+    ...(number ? [`f${lower}`] : []),
+    ...(asked === "" ? [] : (found.data?.rows ?? []).map((row) => `row${row.index}`)),
+    ...contexts.slice(0, 8).map((context) => `context ${context}`),
+    ...commands.filter(([label]) => has(label)).map(([label]) => label),
+  ];
   return (
     <dialog ref={ref} className="palette" aria-label="Find" onClose={close}>
-      <Command shouldFilter={false} label="Find">
+      <Command
+        shouldFilter={false}
+        label="Find"
+        value={offered.includes(chosen) ? chosen : (offered[0] ?? "")}
+        onValueChange={setChosen}
+      >
         <Command.Input
           autoFocus
           value={text}
