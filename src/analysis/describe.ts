@@ -111,6 +111,7 @@ export async function describeColumns(
     control,
     rng,
     scratch: new Float32Array(columns.n_tokens),
+    known: new Map(),
   };
   const named = await nameAll(world, context);
   const writer = await bundleWriter(input.store, input.prefix, input.revision);

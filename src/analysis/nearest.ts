@@ -68,25 +68,33 @@ export function activationSums(columns: FeatureColumns): {
   return { sum, square };
 }
 
-/** Pearson r of activations (zeros included) of one feature with others; `scratch` is [n_tokens], zero. */
+/**
+ * Pearson r of activations (zeros included) of one feature with others; `scratch` is [n_tokens], zero. `known`
+ * keeps what was computed: neighbours are mostly mutual.
+ */
 export function activationCorrelations(
   columns: FeatureColumns,
   feature: number,
   others: readonly number[],
   moments: { sum: ArrayLike<number>; square: ArrayLike<number> },
-  scratch: Float32Array,
+  { scratch, known }: { scratch: Float32Array; known: Map<number, number | null> },
 ): (number | null)[] {
   const n = columns.n_tokens;
-  const own = columnOf(columns, feature);
-  for (let i = 0; i < own.token.length; i++) scratch[own.token[i]!] = own.value[i]!;
+  const keyOf = (other: number): number =>
+    Math.min(feature, other) * columns.d_sae + Math.max(feature, other);
   const variance = (f: number): number => moments.square[f]! - moments.sum[f]! ** 2 / n;
-  const result = others.map((other) => {
+  const own = columnOf(columns, feature);
+  const fresh = others.filter((other) => !known.has(keyOf(other)));
+  if (fresh.length > 0)
+    for (let i = 0; i < own.token.length; i++) scratch[own.token[i]!] = own.value[i]!;
+  for (const other of fresh) {
     let cross = 0;
     for (let i = columns.offsets[other]!; i < columns.offsets[other + 1]!; i++)
       cross += scratch[columns.token[i]!]! * columns.value[i]!;
     const spread = Math.sqrt(variance(feature) * variance(other));
-    return spread > 0 ? (cross - (moments.sum[feature]! * moments.sum[other]!) / n) / spread : null;
-  });
-  for (let i = 0; i < own.token.length; i++) scratch[own.token[i]!] = 0;
-  return result;
+    const r = (cross - (moments.sum[feature]! * moments.sum[other]!) / n) / spread;
+    known.set(keyOf(other), spread > 0 ? r : null);
+  }
+  if (fresh.length > 0) for (let i = 0; i < own.token.length; i++) scratch[own.token[i]!] = 0;
+  return others.map((other) => known.get(keyOf(other)) ?? null);
 }

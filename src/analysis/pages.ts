@@ -33,6 +33,8 @@ export interface PageWorld extends JudgeWorld {
   rng: Random;
   /** [n_tokens], zero. */
   scratch: Float32Array;
+  /** Correlations of neighbours that are known already. */
+  known: Map<number, number | null>;
 }
 
 /** What must be known of all features before the first page, which names its neighbours, is written. */
@@ -155,7 +157,7 @@ function nearest(
 ): FeaturePage["nearest"] {
   const near = world.near[feature]!;
   const others = near.map(({ index }) => index);
-  const r = activationCorrelations(world.columns, feature, others, world.moments, world.scratch);
+  const r = activationCorrelations(world.columns, feature, others, world.moments, world);
   return near.map(({ index, cosine }, i) => ({
     index,
     name: named[index]!.name,

@@ -1,59 +1,68 @@
-// What each document adds to the figures of a unit: the sufficient statistics that are resampled.
+// What each group of documents adds to a unit's figures: the sufficient statistics that are resampled.
 import type { Column } from "./bands.ts";
 import { type Product, percentileInterval, type Resamples, resampledSums } from "./bootstrap.ts";
 import type { Estimate } from "./claim.ts";
 import type { TokenSums } from "./correlate.ts";
 import { isFitted, type LabelledTokens, type LabelSums, pearson, type TokenFit } from "./labels.ts";
 
-/** Occurrences of fitted ids, counted per (context, token, document), in the order of contexts. */
+/** Occurrences of fitted ids, counted per (context, token, group of documents), by context. */
 export interface TokenCells {
   /** Context c owns cells start[c] … start[c + 1]. */
   readonly start: Uint32Array;
   readonly token: Uint32Array;
-  readonly doc: Int32Array;
+  readonly group: Int32Array;
   readonly n: Float32Array;
 }
 
-export function tokenCells(split: LabelledTokens, fit: TokenFit): TokenCells {
+export function tokenCells(
+  split: LabelledTokens,
+  fit: TokenFit,
+  { groups }: Resamples,
+): TokenCells {
   const { tokens, context, doc } = split;
   const counts = new Map<number, number>();
   const V = fit.d_vocab;
-  const D = split.documents.length;
+  const G = groups.n;
   for (let t = 0; t < tokens.length; t++) {
     if (!isFitted(fit, tokens[t]!)) continue;
-    const key = (context[t]! * D + doc[t]!) * V + tokens[t]!;
+    const key = (context[t]! * G + groups.of[doc[t]!]!) * V + tokens[t]!;
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   const keys = Float64Array.from(counts.keys()).sort();
   const start = new Uint32Array(fit.n_contexts + 1);
   const cells = {
     token: new Uint32Array(keys.length),
-    doc: new Int32Array(keys.length),
+    group: new Int32Array(keys.length),
     n: new Float32Array(keys.length),
   };
   for (let i = 0; i < keys.length; i++) {
     const pair = Math.floor(keys[i]! / V);
     cells.token[i] = keys[i]! % V;
-    cells.doc[i] = pair % D;
+    cells.group[i] = pair % G;
     cells.n[i] = counts.get(keys[i]!)!;
-    start[Math.floor(pair / D) + 1]!++;
+    start[Math.floor(pair / G) + 1]!++;
   }
   for (let c = 0; c < fit.n_contexts; c++) start[c + 1]! += start[c]!;
   return { start, ...cells };
 }
 
 /** How often each fitted id occurs in each draw. [d_vocab, draws] */
-export function tokenTimes(
-  { token, doc, n }: TokenCells,
-  { draws, times }: Resamples,
+export async function tokenTimes(
+  { token, group, n }: TokenCells,
+  { draws, groups }: Resamples,
   d_vocab: number,
-): Float32Array {
+  product: Product,
+): Promise<Float32Array> {
   const out = new Float32Array(d_vocab * draws);
-  for (let i = 0; i < token.length; i++) {
-    const to = token[i]! * draws;
-    const from = doc[i]! * draws;
-    const many = n[i]!;
-    for (let b = 0; b < draws; b++) out[to + b]! += many * times[from + b]!;
+  const block = 4096;
+  for (let from = 0; from < d_vocab; from += block) {
+    const m = Math.min(block, d_vocab - from);
+    const counts = new Float32Array(m * groups.n);
+    for (let i = 0; i < token.length; i++) {
+      const v = token[i]! - from;
+      if (v >= 0 && v < m) counts[v * groups.n + group[i]!]! += n[i]!;
+    }
+    out.set(await product(counts, groups.times, { m, k: groups.n, n: draws }), from * draws);
   }
   return out;
 }
@@ -100,7 +109,7 @@ export async function drawUnits(
   product: Product,
 ): Promise<DrawnUnits> {
   const { fit, evalSums, resamples } = world;
-  const D = resamples.documents;
+  const D = resamples.groups.n;
   const V = fit.d_vocab;
   const C = fit.n_contexts;
   const most = judged.reduce((top, list) => Math.max(top, list.length), 0);
@@ -147,65 +156,72 @@ export async function drawUnits(
   return { rows, total, drawn };
 }
 
-/** Per-document sums over active tokens, and −m inside each judged context: `out` is [rows, documents]. */
+/** Sums per group over active tokens, and −m inside each judged context: `out` is [rows, groups]. */
 function activeSums(
   column: Column,
   judged: readonly Judged[],
-  world: { eval: LabelledTokens; fit: TokenFit; cells: TokenCells },
+  world: { eval: LabelledTokens; fit: TokenFit; cells: TokenCells; resamples: Resamples },
   mean: Float64Array,
   out: Float32Array,
   at: number,
 ): void {
-  const { eval: split, fit, cells } = world;
-  const { tokens, context, doc } = split;
-  const D = split.documents.length;
+  const { fit, cells } = world;
+  const { tokens, context, doc } = world.eval;
+  const { of, n: D } = world.resamples.groups;
+  const { fitted, label, d_vocab } = fit;
   const C = fit.n_contexts;
-  const row = (k: number): number => (at + k) * D;
-  const A = row(0);
-  const AA = row(1);
-  const S = row(2);
-  const SS = row(3);
-  const F = row(4);
+  const J = judged.length;
+  const A = at * D;
+  const AA = A + D;
+  const S = AA + D;
+  const SS = S + D;
+  const F = SS + D;
+  const contexts = Int32Array.from(judged, (j) => j.context);
+  const thresholds = Float64Array.from(judged, (j) => j.threshold);
   for (let i = 0; i < column.token.length; i++) {
     const t = column.token[i]!;
     const a = column.value[i]!;
-    const d = doc[t]!;
+    const d = of[doc[t]!]!;
     const v = tokens[t]!;
+    const own = context[t]!;
     out[S + d]! += a;
     out[SS + d]! += a * a;
     out[F + d]!++;
-    if (!isFitted(fit, v)) continue;
-    out[A + d]! += a;
-    out[AA + d]! += a * a - 2 * mean[v]! * a;
-  }
-  for (let j = 0; j < judged.length; j++) {
-    const { context: c, threshold } = judged[j]!;
-    const AY = row(unitRows + j * contextRows);
-    for (let i = 0; i < column.token.length; i++) {
-      const t = column.token[i]!;
-      const a = column.value[i]!;
-      const d = doc[t]!;
-      const v = tokens[t]!;
-      const y = context[t] === c ? 1 : 0;
-      if (isFitted(fit, v)) out[AY + d]! += a * (y - fit.label[v * C + c]!);
-      if (y === 1) out[AY + D + d]! += a;
-      if (a < threshold) continue;
-      out[AY + 2 * D + d]! += y;
-      out[AY + 3 * D + d]!++;
+    const known = v < d_vocab && fitted[v] === 1;
+    if (known) {
+      out[A + d]! += a;
+      out[AA + d]! += a * a - 2 * mean[v]! * a;
     }
-    for (let i = cells.start[c]!; i < cells.start[c + 1]!; i++)
-      out[AY + cells.doc[i]!]! -= mean[cells.token[i]!]! * cells.n[i]!;
+    for (let j = 0, row = F + D + d; j < J; j++, row += contextRows * D) {
+      const c = contexts[j]!;
+      const fires = a >= thresholds[j]!;
+      if (known) out[row]! -= a * label[v * C + c]!;
+      if (fires) out[row + 3 * D]!++;
+      if (own !== c) continue;
+      if (known) out[row]! += a;
+      out[row + D]! += a;
+      if (fires) out[row + 2 * D]!++;
+    }
+  }
+  for (let j = 0; j < J; j++) {
+    const row = F + D + j * contextRows * D;
+    for (let i = cells.start[contexts[j]!]!; i < cells.start[contexts[j]! + 1]!; i++)
+      out[row + cells.group[i]!]! -= mean[cells.token[i]!]! * cells.n[i]!;
   }
 }
 
 /** Rows shared by all units: [n, n fitted], then per context [y, y′, y′²]. */
-export function sharedSums(split: LabelledTokens, fit: TokenFit): Float32Array {
-  const D = split.documents.length;
+export function sharedSums(
+  split: LabelledTokens,
+  fit: TokenFit,
+  { groups }: Resamples,
+): Float32Array {
+  const D = groups.n;
   const C = fit.n_contexts;
   const out = new Float64Array((2 + 3 * C) * D);
   const { tokens, context, doc } = split;
   for (let t = 0; t < tokens.length; t++) {
-    const d = doc[t]!;
+    const d = groups.of[doc[t]!]!;
     const v = tokens[t]!;
     out[d]!++;
     out[(2 + 3 * context[t]!) * D + d]!++;
@@ -233,10 +249,10 @@ export interface PairFigures {
 /** Sums shared by all units, of the sample and of every draw. */
 export type Shared = Pick<DrawnUnits, "total" | "drawn">;
 
-export function sharedTotals(sums: Float32Array, documents: number): Float64Array {
-  const out = new Float64Array(sums.length / documents);
+export function sharedTotals(sums: Float32Array, groups: number): Float64Array {
+  const out = new Float64Array(sums.length / groups);
   for (let k = 0; k < out.length; k++)
-    for (let d = 0; d < documents; d++) out[k]! += sums[k * documents + d]!;
+    for (let d = 0; d < groups; d++) out[k]! += sums[k * groups + d]!;
   return out;
 }
 

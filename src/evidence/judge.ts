@@ -83,12 +83,12 @@ export async function layGround(
   for (let t = 0; t < judged.doc.length; t++) present[judged.doc[t]!] = 1;
   const resamples = resampleDocuments(present, rng.stream("documents"), { draws: options.draws });
   const rows = 2 + 3 * fit.n_contexts;
-  const sums = sharedSums(judged, fit);
+  const sums = sharedSums(judged, fit, resamples);
   const shared = {
-    total: sharedTotals(sums, present.length),
+    total: sharedTotals(sums, resamples.groups.n),
     drawn: await resampledSums(sums, rows, resamples, product),
   };
-  const cells = tokenCells(judged, fit);
+  const cells = tokenCells(judged, fit, resamples);
   return {
     select,
     eval: judged,
@@ -98,7 +98,7 @@ export async function layGround(
     cells,
     resamples,
     shared,
-    tokenTimes: tokenTimes(cells, resamples, fit.d_vocab),
+    tokenTimes: await tokenTimes(cells, resamples, fit.d_vocab, product),
     product,
     contexts,
   };
