@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { LoggedEvent, RunEvent } from "../workspace/events.ts";
 import { acquireLock } from "../workspace/lock.ts";
 import { bar, duration, figures, number } from "./format.ts";
+import { onInterrupt } from "./interrupt.ts";
 import { talker } from "./talk.ts";
 
 let folder: string;
@@ -164,6 +165,27 @@ describe("a job with a page", () => {
     const { sum, continued_at } = JSON.parse(out);
     expect(sum).toBe(1830);
     expect(continued_at).toBeGreaterThan(0);
+  });
+});
+
+describe("Ctrl-C", () => {
+  test("drains first, ends at once when it is meant, and is not counted twice", () => {
+    let time = 0;
+    const heard: string[] = [];
+    const actions = { first: () => heard.push("first"), second: () => heard.push("second") };
+    const interrupt = onInterrupt(actions, { now: () => time });
+    expect(interrupt.asked).toBe(false);
+    process.emit("SIGINT");
+    // npm passes on what the terminal has sent already.
+    time = 20;
+    process.emit("SIGINT");
+    expect(heard).toEqual(["first"]);
+    expect(interrupt.asked).toBe(true);
+    time = 5000;
+    process.emit("SIGINT");
+    expect(heard).toEqual(["first", "second"]);
+    interrupt.off();
+    expect(process.listenerCount("SIGHUP")).toBe(0);
   });
 });
 

@@ -1,5 +1,5 @@
 // A command that is a job with a page: the server opens at once, the job runs beside it.
-import type { Outcome } from "../pipelines/runner.ts";
+import type { Outcome, RunningJob } from "../pipelines/runner.ts";
 import { serve } from "../server/serve.ts";
 import { openBrowser } from "./browser.ts";
 import { exit } from "./exit.ts";
@@ -20,22 +20,24 @@ export async function runLive(name: string, input: object, options: LiveOptions)
   const { json, quiet, threads, out, port, once = false } = options;
   const began = performance.now();
   const talk = talker({ quiet });
+  let job: RunningJob | undefined;
+  let over = false;
+  const interrupt = onInterrupt({
+    first: () => {
+      if (over) return;
+      talk.say("stopping after this step; Ctrl-C again to stop at once");
+      job?.stop();
+    },
+    second: () => {
+      job?.kill();
+      process.exit(exit.interrupted);
+    },
+  });
   const server = await serve({ folder: out, port, threads, mustWrite: true });
   talk.say(`micrographia  ${server.privateUrl}`);
   try {
-    const job = await server.start(name, input, { onEvent: (event) => talk.event(event) });
-    let over = false;
-    const interrupt = onInterrupt({
-      first: () => {
-        if (over) return;
-        talk.say("stopping after this step; Ctrl-C again to stop at once");
-        job.stop();
-      },
-      second: () => {
-        job.kill();
-        process.exit(exit.interrupted);
-      },
-    });
+    job = await server.start(name, input, { onEvent: (event) => talk.event(event) });
+    if (interrupt.asked) job.stop();
     if (options.open && !once && !json) openBrowser(server.privateUrl);
     const outcome = withCost(await job.done, (performance.now() - began) / 1000);
     over = true;
@@ -46,6 +48,7 @@ export async function runLive(name: string, input: object, options: LiveOptions)
     await interrupt.first;
     return exit.interrupted;
   } finally {
+    interrupt.off();
     await server.close();
   }
 }

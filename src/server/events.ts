@@ -1,9 +1,8 @@
 // Where runs stand, read from their logs, and told to pages as server-sent events.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "hono";
-import { streamSSE } from "hono/streaming";
+import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import { fail } from "../base/errors.ts";
-import { isId } from "../workspace/layout.ts";
 import { stateAt } from "../workspace/reduce.ts";
 import { type RunReader, runReader } from "../workspace/run-log.ts";
 import type { RunState } from "../workspace/run-state.ts";
@@ -63,7 +62,7 @@ export function runHub(
 
   return {
     async state(id) {
-      const run = isId(id) ? (await workspace.runs()).find((r) => r.id === id) : undefined;
+      const run = await workspace.run(id);
       if (run === undefined)
         return fail("run/unknown", "there is no run with this name", { got: id.slice(0, 100) });
       return stateOf(run);
@@ -86,26 +85,32 @@ function abandoned(state: RunState): RunState {
 
 /** `event: state` with the whole RunState when it changed, `event: end` when the run is over. */
 export function streamRun(c: Context, hub: RunHub, id: string): Response {
-  return streamSSE(c, async (stream) => {
-    let last = "";
-    let saidAt = Date.now();
-    while (!stream.aborted && !stream.closed) {
-      const state = await hub.state(id);
-      // The clock alone is no news: pages have their own.
-      const text = JSON.stringify({ ...state, elapsed_s: 0, remaining_s: 0 });
-      if (text !== last) {
-        last = text;
-        saidAt = Date.now();
-        await stream.writeSSE({ event: "state", data: JSON.stringify(state) });
-      } else if (Date.now() - saidAt >= heartbeatMs) {
-        saidAt = Date.now();
-        await stream.write(": still here\n\n");
-      }
-      if (state.status !== "running" && state.status !== "waiting") {
-        await stream.writeSSE({ event: "end", data: JSON.stringify({ status: state.status }) });
-        return;
-      }
-      await sleep(betweenMs);
+  return streamSSE(
+    c,
+    (stream) => tell(stream, hub, id),
+    async () => undefined,
+  );
+}
+
+async function tell(stream: SSEStreamingApi, hub: RunHub, id: string): Promise<void> {
+  let last = "";
+  let saidAt = Date.now();
+  while (!stream.aborted && !stream.closed) {
+    const state = await hub.state(id);
+    // The clock alone is no news: pages have their own.
+    const text = JSON.stringify({ ...state, elapsed_s: 0, remaining_s: 0 });
+    if (text !== last) {
+      last = text;
+      saidAt = Date.now();
+      await stream.writeSSE({ event: "state", data: JSON.stringify(state) });
+    } else if (Date.now() - saidAt >= heartbeatMs) {
+      saidAt = Date.now();
+      await stream.write(": still here\n\n");
     }
-  });
+    if (state.status !== "running" && state.status !== "waiting") {
+      await stream.writeSSE({ event: "end", data: JSON.stringify({ status: state.status }) });
+      return;
+    }
+    await sleep(betweenMs);
+  }
 }

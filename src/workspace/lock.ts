@@ -1,7 +1,6 @@
 // Who may write here: one process a folder, and nobody waits for a process that is gone.
-import { randomUUID } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -33,7 +32,8 @@ export async function acquireLock(path: string, { waitMs = 0 } = {}): Promise<Lo
       await removeStale(path);
       continue;
     }
-    if (Date.now() >= deadline)
+    // pid 0: it is being written at this moment, and is readable or stale soon.
+    if (Date.now() >= deadline && holder.pid !== 0)
       fail("workspace/locked", `process ${holder.pid} is writing here`, {
         where: dirname(path),
         got: `pid ${holder.pid} on ${holder.host}`,
@@ -71,17 +71,24 @@ async function create(path: string): Promise<boolean> {
   return true;
 }
 
-// Two processes may find the same stale lock; only what was really stale may go.
+// Many may find the same stale lock, and the first of them make a fresh one: only who holds the second
+// file may remove the first, and looks once more before it does.
 async function removeStale(path: string): Promise<void> {
-  const aside = `${path}.${randomUUID().slice(0, 8)}.part`;
-  const moved = await rename(path, aside).then(
-    () => true,
-    () => false,
-  );
-  if (!moved) return;
-  const holder = parseHolder(await readFile(aside, "utf8").catch(() => ""));
-  if (holder !== undefined && isAlive(holder)) await rename(aside, path).catch(() => undefined);
-  await rm(aside, { force: true });
+  const guard = `${path}.takeover`;
+  if (!(await create(guard))) {
+    const age = await stat(guard).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    );
+    if (age > writingMs) await rm(guard, { force: true });
+    await sleep(5);
+    return;
+  }
+  try {
+    if ((await holderOf(path)) === undefined) await rm(path, { force: true });
+  } finally {
+    await rm(guard, { force: true });
+  }
 }
 
 function held(path: string): Lock {

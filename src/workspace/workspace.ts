@@ -18,6 +18,8 @@ export interface Workspace {
   bundles(): Promise<string[]>;
   /** Ids with their kinds, newest last. */
   runs(): Promise<{ id: string; kind: string }[]>;
+  /** One of them, or undefined. */
+  run(id: string): Promise<{ id: string; kind: string } | undefined>;
   /** The revision whose pages can be read; null when there is none. */
   revision(dictionary: string): Promise<number | null>;
   /** Switches readers to a revision; call it when its files are whole. */
@@ -71,6 +73,10 @@ export async function openWorkspace(folder: string): Promise<Workspace> {
         .filter((run) => run !== undefined)
         .sort((a, b) => a.made - b.made)
         .map(({ id, kind }) => ({ id, kind }));
+    },
+    async run(id) {
+      const found = isId(id) ? await runIn(store, id) : undefined;
+      return found && { id, kind: found.kind };
     },
     revision,
     async setRevision(dictionary, next) {
