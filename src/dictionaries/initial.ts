@@ -22,7 +22,8 @@ export function sampleFacts(rows: Float32Array, d: number): SampleFacts {
   }
   const mean = columnMeans(rows, d);
   let spread = 0;
-  for (let i = 0; i < rows.length; i++) spread += (rows[i]! - mean[i % d]!) ** 2;
+  for (let at = 0; at < rows.length; at += d)
+    for (let c = 0; c < d; c++) spread += (rows[at + c]! - mean[c]!) ** 2;
   check(
     norms > 0 && spread / n > 1e-12 * (norms / n) ** 2,
     "train/no-variance",

@@ -26,11 +26,13 @@ export function fvuMeter(d: number): FvuMeter {
       const rows = x.length / d;
       if (rows === 0) return;
       const chunk = new Float64Array(d);
-      for (let i = 0; i < x.length; i++) {
-        chunk[i % d]! += x[i]! / rows;
-        residual += (x[i]! - reconstruction[i]!) ** 2;
-      }
-      for (let i = 0; i < x.length; i++) spread += (x[i]! - chunk[i % d]!) ** 2;
+      for (let at = 0; at < x.length; at += d)
+        for (let c = 0; c < d; c++) {
+          chunk[c]! += x[at + c]! / rows;
+          residual += (x[at + c]! - reconstruction[at + c]!) ** 2;
+        }
+      for (let at = 0; at < x.length; at += d)
+        for (let c = 0; c < d; c++) spread += (x[at + c]! - chunk[c]!) ** 2;
       for (let c = 0; c < d; c++) {
         const delta = chunk[c]! - mean[c]!;
         spread += (delta * delta * n * rows) / (n + rows);

@@ -27,7 +27,9 @@ export async function fitPca(
   });
   const n = sample.length / d;
   const mean = columnMeans(sample, d);
-  const centred = Float32Array.from(sample, (v, i) => v - mean[i % d]!);
+  const centred = new Float32Array(sample.length);
+  for (let at = 0; at < sample.length; at += d)
+    for (let c = 0; c < d; c++) centred[at + c] = sample[at + c]! - mean[c]!;
   const x = input("x", "float32", [rows, d]);
   const run = await backend.compile(
     program({ inputs: [x], outputs: { square: matmul(x, x, { transA: true }) } }),

@@ -11,25 +11,40 @@ export function dictionaryReconstructor(coder: Coder): Reconstructor {
 
 /** Every token gets this row: mean ablation, or zero ablation. */
 export function constantReconstructor(row: ArrayLike<number>): Reconstructor {
-  return (acts) => Float32Array.from(acts, (_, i) => row[i % row.length]!);
+  return (acts) => {
+    const out = new Float32Array(acts.length);
+    for (let at = 0; at < out.length; at += row.length) out.set(row, at);
+    return out;
+  };
 }
 
 /**
- * The k largest activations of each token, the others at `rest` (zero, or the site's mean). With a mean,
- * "largest" is by distance from it, the choice with the smallest error.
+ * The k largest activations of each token, the others at `rest` (zero, or the site's mean). "Largest" is by
+ * distance from `rest`, the choice with the smallest error.
  */
 export function topNeurons(k: number, d_in: number, rest?: ArrayLike<number>): Reconstructor {
+  const base = Float32Array.from(rest ?? new Float32Array(d_in));
+  const size = Math.min(k, d_in);
   return (acts) => {
-    const base = (c: number): number => rest?.[c] ?? 0;
-    const out = Float32Array.from(acts, (_, i) => base(i % d_in));
-    const far = new Float32Array(d_in);
+    const out = new Float32Array(acts.length);
+    // Distances and places of the largest so far, the smallest of them first.
+    const far = new Float32Array(size);
+    const place = new Int32Array(size);
     for (let at = 0; at < acts.length; at += d_in) {
-      for (let c = 0; c < d_in; c++) far[c] = -Math.abs(acts[at + c]! - base(c));
-      const least = far.slice().sort()[Math.min(k, d_in) - 1]!;
-      let left = k;
-      for (let c = 0; c < d_in; c++) if (far[c]! < least && left-- > 0) out[at + c] = acts[at + c]!;
-      for (let c = 0; c < d_in; c++)
-        if (far[c] === least && left-- > 0) out[at + c] = acts[at + c]!;
+      far.fill(-1);
+      for (let c = 0; c < d_in; c++) {
+        const distance = Math.abs(acts[at + c]! - base[c]!);
+        if (!(distance > far[0]!)) continue;
+        let slot = 0;
+        for (; slot + 1 < size && far[slot + 1]! < distance; slot++) {
+          far[slot] = far[slot + 1]!;
+          place[slot] = place[slot + 1]!;
+        }
+        far[slot] = distance;
+        place[slot] = c;
+      }
+      out.set(base, at);
+      for (const c of place) out[at + c] = acts[at + c]!;
     }
     return out;
   };

@@ -239,7 +239,7 @@ function freshState(
   };
 }
 
-/** The dictionary as training has it now, in the units of the inputs. */
+/** The dictionary as a training state has it (from `onCheckpoint`: pages before the end), in the units of the inputs. */
 export function finished(
   state: TrainingState,
   { d_in, d_sae, k }: { d_in: number; d_sae: number; k: number },
