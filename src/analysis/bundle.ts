@@ -1,10 +1,10 @@
 // How are a dictionary's pages stored? A folder a revision; the manifest last; then current.json switches.
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { parquetWriteBuffer } from "hyparquet-writer";
 import type { FeatureColumns } from "../dictionaries/sparse.ts";
 import { putJson, type Store } from "../storage/store.ts";
 import type { DictionarySummary, FeaturePage, FeatureRow } from "./page.ts";
+import { writeActivations } from "./parquet.ts";
 
 const compress = promisify<Uint8Array, { level: number }, Buffer>(gzip);
 
@@ -77,7 +77,10 @@ export async function bundleWriter(
         store.put(`${folder}/${name}`, bytes);
       await put(bundleFiles.index, new Uint8Array(Float64Array.from(offsets).buffer));
       await put(bundleFiles.rows, await compress(Buffer.from(JSON.stringify(rows)), { level: 6 }));
-      if (columns !== undefined) await put(bundleFiles.activations, activationsParquet(columns));
+      if (columns !== undefined)
+        await writeActivations(columns, (bytes) =>
+          store.append(`${folder}/${bundleFiles.activations}`, bytes),
+        );
       await putJson(store, `${folder}/${bundleFiles.summary}`, summary);
       const names = [bundleFiles.pages, bundleFiles.index, bundleFiles.rows, bundleFiles.summary];
       const files: Record<string, number> = {};
@@ -101,37 +104,4 @@ export async function bundleWriter(
       await putJson(store, `${prefix}/current.json`, { revision });
     },
   };
-}
-
-/** (feature, token, value), sorted by feature, then token; small row groups so that one feature is cheap. */
-export function activationsParquet(columns: FeatureColumns): Uint8Array {
-  const n = columns.value.length;
-  const feature = new Int32Array(n);
-  for (let f = 0; f < columns.d_sae; f++)
-    feature.fill(f, columns.offsets[f], columns.offsets[f + 1]);
-  const token = new Int32Array(columns.token.buffer, columns.token.byteOffset, n);
-  const plain = { codec: "UNCOMPRESSED", nullable: false, encoding: "PLAIN" } as const;
-  return new Uint8Array(
-    parquetWriteBuffer({
-      columnData: [
-        {
-          name: "feature",
-          data: feature,
-          type: "INT32",
-          ...plain,
-          encoding: "DELTA_BINARY_PACKED",
-        },
-        {
-          name: "token",
-          data: token,
-          type: "INT32",
-          ...plain,
-          encoding: "DELTA_BINARY_PACKED",
-          statistics: false,
-        },
-        { name: "value", data: columns.value, type: "FLOAT", ...plain, statistics: false },
-      ],
-      rowGroupSize: 1 << 20,
-    }),
-  );
 }

@@ -12,7 +12,7 @@ import type { Backend } from "../runtime/index.ts";
 import type { Store } from "../storage/store.ts";
 import { endContext, type TokenRows } from "../text/pack.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { type DescribeResult, describeColumns } from "./describe.ts";
+import { type DescribeInput, type DescribeResult, describeColumns } from "./describe.ts";
 import type { LogitPath } from "./logit-weights.ts";
 import type { DictionarySummary } from "./page.ts";
 import { backendProduct } from "./product.ts";
@@ -35,6 +35,7 @@ export interface DescribeDictionary {
   /** Contexts that are claimed about; default: all that have the tokens, end-of-text aside. */
   contexts?: readonly string[];
   storeActivations?: boolean;
+  onColumns?: DescribeInput["onColumns"];
   inputs?: Record<string, string>;
   version?: string;
 }
@@ -101,6 +102,7 @@ export async function describeDictionary(
         control: input.control,
         claims: input.claims,
         storeActivations: input.storeActivations,
+        onColumns: input.onColumns,
         inputs: input.inputs,
         version: input.version,
       },

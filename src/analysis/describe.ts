@@ -54,6 +54,8 @@ export interface DescribeInput {
   /** Claims about the whole dictionary: loss, L0, FVU. */
   claims?: Claim[];
   storeActivations?: boolean;
+  /** Called while a split's columns are at hand, for claims of the caller's own; they are let go after. */
+  onColumns?(split: "select" | "eval", columns: FeatureColumns): void;
   inputs?: Record<string, string>;
   version?: string;
 }
@@ -82,10 +84,12 @@ export async function describeColumns(
   const survey = surveySelect(select.columns, ground);
   const thresholds = chooseThresholds(select.columns, survey.chosen, ground);
   const selectNeurons = select.neurons;
+  input.onColumns?.("select", select.columns);
   select.columns = null as never; // half a gigabyte that nobody needs any more
 
   const { columns, neurons, bestNeuron } = await input.record("eval");
   throwIfStopped(context);
+  input.onColumns?.("eval", columns);
   const figures = await judgeChosen(columns, survey.chosen, thresholds, ground);
   const world: PageWorld = {
     dictionary: summary.id,

@@ -90,6 +90,25 @@ test("of 300 worlds with correlated tokens, about 95 % of intervals contain the 
   expect(insideNaive).toBeLessThan(240);
 });
 
+test("dealt into groups, many documents give an interval of the same width", () => {
+  const rng = random(21);
+  const documents = 3000;
+  const hits = new Float64Array(documents);
+  const n = new Float64Array(documents).fill(30);
+  for (let d = 0; d < documents; d++) {
+    const p = rng.uniform();
+    for (let i = 0; i < 30; i++) if (rng.uniform() < p) hits[d]!++;
+  }
+  const width = (most: number): number => {
+    const resamples = resampleDocuments(n, random(3), { draws: 2000, most });
+    const e = bootstrapInterval([hits, n], ([h, m]) => h! / m!, resamples);
+    expect(resamples.times.reduce((sum, x) => sum + x, 0) / 2000).toBeCloseTo(documents, -2);
+    return e.high! - e.low!;
+  };
+  expect(width(300) / width(documents)).toBeGreaterThan(0.85);
+  expect(width(300) / width(documents)).toBeLessThan(1.15);
+});
+
 test("bands count every active token once, and a monotone unit is monotone", () => {
   const rng = random(2);
   const value = Float32Array.from({ length: 4000 }, () => 0.01 + 4 * rng.uniform());

@@ -10,7 +10,7 @@ import { fitTokens, type LabelledTokens } from "./labels.ts";
 import { lossClaims } from "./loss-claims.ts";
 import { densityMatched, randomDirections, randomUnits } from "./nulls.ts";
 import { fitProbe, probeRows, probeScores } from "./probe.ts";
-import { fieldNouns, occurrences, raisesNouns, theToken } from "./the-token.ts";
+import { columnsAt, fieldNouns, occurrences, raisesNouns, theToken } from "./the-token.ts";
 import { denseOf, honestUnits, makeColumns, makeLabels } from "./world.fixture.ts";
 
 const select = makeLabels(1, { documents: 60, length: 60 });
@@ -251,6 +251,14 @@ test("a unit that fires on the word in one field only is found; the bigram table
     });
   });
   expect(found.claim.estimate.value).toBeCloseTo(wins / pairs, 10);
+  // The columns at the word's occurrences are all that it needs.
+  const there = occurrences(select, word, new Set(["code"]));
+  const small = {
+    select: columnsAt(planted(select, 1), there),
+    eval: columnsAt(planted(judged, 2), here),
+  };
+  const again = theToken(small, ground, { name: "code", tokens: word, field: ["code"] })!;
+  expect(again.claim.estimate).toEqual(found.claim.estimate);
   const random_ = theToken({ select: noise(select, 1), eval: noise(judged, 2) }, ground, {
     name: "code",
     tokens: word,

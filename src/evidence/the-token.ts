@@ -42,6 +42,24 @@ export function activationsAt(
   return out;
 }
 
+/** The columns at these occurrences only: small enough to keep when the rest is let go. */
+export function columnsAt(columns: FeatureColumns, { at }: Occurrences): FeatureColumns {
+  const wanted = new Uint8Array(columns.n_tokens);
+  for (const t of at) wanted[t] = 1;
+  const offsets = new Float64Array(columns.d_sae + 1);
+  const token: number[] = [];
+  const value: number[] = [];
+  for (let f = 0; f < columns.d_sae; f++) {
+    for (let i = columns.offsets[f]!; i < columns.offsets[f + 1]!; i++) {
+      if (wanted[columns.token[i]!] === 0) continue;
+      token.push(columns.token[i]!);
+      value.push(columns.value[i]!);
+    }
+    offsets[f + 1] = token.length;
+  }
+  return { ...columns, offsets, token: Uint32Array.from(token), value: Float32Array.from(value) };
+}
+
 /** The unit with the largest AUROC on select; units that are silent on the word are not looked at. */
 export function bestUnit(
   columns: FeatureColumns,
