@@ -90,6 +90,7 @@ export async function trainDictionary(
     });
   const settings = settingsOf(options);
   const saved = JSON.stringify(settings);
+  const { metricsEvery = 25 } = options;
   const now = context.now ?? (() => performance.now());
   const source = batches[Symbol.asyncIterator]();
   const next = async (step: number): Promise<Float32Array> => {
@@ -129,7 +130,7 @@ export async function trainDictionary(
         }
         const rows = waiting.shift() ?? (await next(step));
         const lr = rateAt(step, settings);
-        const detailed = step % settings.metricsEvery === 0 || step === steps - 1;
+        const detailed = step % metricsEvery === 0 || step === steps - 1;
         const figures = await training.step(rows, lr, { detailed });
         step += 1;
         const tokens = step * batch;
@@ -180,7 +181,6 @@ function settingsOf(options: TrainOptions) {
     k_aux: options.k_aux ?? Math.ceil(d_in / 2),
     auxCoefficient: options.auxCoefficient ?? 1 / 32,
     auxRows: Math.min(batch, options.auxRows ?? 1024),
-    metricsEvery: options.metricsEvery ?? 25,
   };
 }
 
