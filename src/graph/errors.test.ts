@@ -76,6 +76,8 @@ const mistakes: [string, () => unknown, string, string[]][] = [
   ["dtypes differ", () => g.mul(a, whole), "dtype/mismatch", ["float32 [2, 3]", "int32 [2]"]],
   ["a condition is added", () => g.add(flag, flag), "dtype/number", ["bool [2, 3]"]],
   ["a number is a condition", () => g.where(a, 1, 0), "dtype/bool", ["float32 [2, 3]"]],
+  ["whole numbers are divided", () => g.div(whole, 2), "dtype/float", ["int32 [2]"]],
+  ["whole numbers have a logarithm", () => g.log(whole), "dtype/float", ["int32 [2]"]],
   ["indices are floats", () => g.gather(a, b), "dtype/index", ["float32 [4, 5]"]],
   ["whole numbers are normalised", () => g.softmax(whole), "dtype/float", ["int32 [2]"]],
   ["a shape is not static", () => g.input("x", "float32", [-1]), "shape/static", ["[-1]"]],

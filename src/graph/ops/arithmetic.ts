@@ -7,6 +7,7 @@ import { checkNumbers, defineBinary, defineUnary, type Operand } from "./pointwi
 
 const plainAdd = defineBinary({
   name: "add",
+  whole: true,
   onnx: "Add",
   of: (a, b) => a + b,
   vjp: (grad) => [grad, grad],
@@ -18,6 +19,7 @@ export function add(a: Operand, b: Operand): Value {
 
 const plainSub = defineBinary({
   name: "sub",
+  whole: true,
   onnx: "Sub",
   of: (a, b) => a - b,
   vjp: (grad) => [grad, neg(grad)],
@@ -29,6 +31,7 @@ export function sub(a: Operand, b: Operand): Value {
 
 const plainMul = defineBinary({
   name: "mul",
+  whole: true,
   onnx: "Mul",
   of: (a, b) => a * b,
   vjp: (grad, a, b) => [mul(grad, b), mul(grad, a)],
@@ -59,6 +62,7 @@ function neutral(a: Operand, b: Operand, unit: number): Value | undefined {
 
 export const maximum = defineBinary({
   name: "maximum",
+  whole: true,
   onnx: "Max",
   of: Math.max,
   vjp: (grad, a, b) => [where(greaterEqual(a, b), grad, 0), where(greaterEqual(a, b), 0, grad)],
@@ -66,6 +70,7 @@ export const maximum = defineBinary({
 
 export const minimum = defineBinary({
   name: "minimum",
+  whole: true,
   onnx: "Min",
   of: Math.min,
   vjp: (grad, a, b) => [where(lessEqual(a, b), grad, 0), where(lessEqual(a, b), 0, grad)],
@@ -84,6 +89,7 @@ export const pow = defineBinary({
 
 export const neg = defineUnary({
   name: "neg",
+  whole: true,
   onnx: "Neg",
   of: (x) => -x,
   vjp: (grad) => neg(grad),
@@ -91,6 +97,7 @@ export const neg = defineUnary({
 
 export const abs = defineUnary({
   name: "abs",
+  whole: true,
   onnx: "Abs",
   of: Math.abs,
   vjp: (grad, x) => mul(grad, sign(x)),
@@ -98,6 +105,7 @@ export const abs = defineUnary({
 
 export const sign = defineUnary({
   name: "sign",
+  whole: true,
   onnx: "Sign",
   of: Math.sign,
   vjp: () => undefined,
@@ -105,6 +113,7 @@ export const sign = defineUnary({
 
 export const square = defineUnary({
   name: "square",
+  whole: true,
   onnx: (to, x) => to.node("Mul", [x, x]),
   of: (x) => x * x,
   vjp: (grad, x) => mul(grad, mul(x, 2)),

@@ -2,7 +2,7 @@
 import { check } from "../../base/errors.ts";
 import { type Cells, defineOp, type Emitter, type Op } from "../op.ts";
 import { broadcastShapes } from "../shape.ts";
-import { scalar, showSpecs, type Value } from "../value.ts";
+import { isFloat, scalar, showSpecs, type Value } from "../value.ts";
 import { broadcastCells, sumTo } from "./broadcast.ts";
 
 /** Where a value is expected, a number is a constant without axes. */
@@ -26,14 +26,16 @@ export interface Unary {
   /** The ONNX operator, or the nodes that stand for it. */
   onnx: string | ((to: Emitter, x: string) => string);
   of: (x: number) => number;
+  /** Integers may be given, too. */
+  whole?: true;
   vjp: (grad: Value, x: Value, out: Value) => Value | undefined;
 }
 
-export function defineUnary({ name, onnx, of, vjp }: Unary): (x: Value) => Value {
+export function defineUnary({ name, onnx, of, whole, vjp }: Unary): (x: Value) => Value {
   const make = defineOp<object>({
     name,
     infer: (inputs) => {
-      checkNumbers(name, inputs);
+      (whole ? checkNumbers : checkFloats)(name, inputs);
       return { shape: inputs[0]!.shape, dtype: inputs[0]!.dtype };
     },
     vjp: (grad, node) => [vjp(grad, node.inputs[0]!, node as Value)],
@@ -47,6 +49,8 @@ export interface Binary {
   name: string;
   onnx: string;
   of: (a: number, b: number) => number;
+  /** Integers may be given, too. */
+  whole?: true;
   vjp: (
     grad: Value,
     a: Value,
@@ -55,11 +59,17 @@ export interface Binary {
   ) => readonly [Value | undefined, Value | undefined];
 }
 
-export function defineBinary({ name, onnx, of, vjp }: Binary): (a: Operand, b: Operand) => Value {
+export function defineBinary({
+  name,
+  onnx,
+  of,
+  whole,
+  vjp,
+}: Binary): (a: Operand, b: Operand) => Value {
   const make = defineOp<object>({
     name,
     infer: (inputs) => {
-      checkNumbers(name, inputs);
+      (whole ? checkNumbers : checkFloats)(name, inputs);
       return { shape: broadcastShapes(name, inputs), dtype: inputs[0]!.dtype };
     },
     vjp: (grad, node) => {
@@ -98,6 +108,15 @@ export function checkNumbers(op: string, inputs: readonly Value[]): void {
     "dtype/number",
     `${op}: a condition is not a number`,
     { where: op, got: showSpecs(inputs), wanted: "a float or integer dtype; see cast" },
+  );
+}
+
+function checkFloats(op: string, inputs: readonly Value[]): void {
+  check(
+    inputs.every((x) => isFloat(x.dtype)),
+    "dtype/float",
+    `${op}: not a float`,
+    { where: op, got: showSpecs(inputs), wanted: "float32 or float64; see cast" },
   );
 }
 
