@@ -141,8 +141,37 @@ export const baselineWord: Record<string, string> = {
 /** A token where its edge is not visible: ␣ for a leading space, the marks for line ends. */
 export function tokenWord(piece: Piece): string {
   if (piece.special) return piece.special;
-  if (piece.hex) return piece.hex;
+  if (piece.hex) return spacedHex(piece.hex);
   return piece.text.replace(/^ /, "␣").replace(/\n/g, "↵").replace(/\t/g, "⇥").slice(0, 200);
+}
+
+/** "F09F" → "F0 9F". */
+export function spacedHex(hex: string): string {
+  return hex
+    .replace(/[^0-9a-fA-F]/g, "")
+    .toUpperCase()
+    .replace(/(..)(?=.)/g, "$1 ");
+}
+
+const langs: Record<string, string> = {
+  arabic: "ar",
+  hebrew: "he",
+  chinese: "zh",
+  japanese: "ja",
+  korean: "ko",
+  hindi: "hi",
+  russian: "ru",
+  greek: "el",
+  thai: "th",
+  german: "de",
+  french: "fr",
+  spanish: "es",
+  turkish: "tr",
+};
+
+/** The language of a passage, where its context names one. */
+export function langOf(context: string): string | undefined {
+  return langs[context];
 }
 
 /** `blocks.0.mlp.hook_post` → "0, mlp". */

@@ -7,7 +7,8 @@ import { serve } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import type { FeatureList, FeatureRow, Home, Problem, PromptReply } from "../../src/api/types.ts";
-import { dictionaryId, pageOf, pendingId, rowOf, runOf, summaryOf } from "./fixture-data.ts";
+import { dictionaryId, pageOf, pendingId, rowOf, summaryOf } from "./fixture-data.ts";
+import { runOf } from "./fixture-run.ts";
 import { contexts, rng, samples, toPieces } from "./fixture-text.ts";
 
 const d_sae = 2048;

@@ -210,7 +210,10 @@ export const pageTests: readonly Test[] = [
       await page.locator(".big .tk i.sel").waitFor();
       equal(await page.locator(".big .char").getAttribute("title"), "🧂, 3 tokens", "character");
       await page.locator(".big .lane rect").first().waitFor();
-      const shown = (await page.locator(".big .tk").first().innerText()).replace(/\s/g, "");
+      const shown = ((await page.locator(".big .tk").first().textContent()) ?? "").replace(
+        /\s/g,
+        "",
+      );
       ok(shown.includes("שלום") && shown.includes("F09F"), shown);
       await page.locator("table.all a").first().click();
       await page.waitForURL(new RegExp(`${list}/\\d+`));

@@ -12,3 +12,17 @@ export function toggleTheme(): void {
   root.dataset.theme = next;
   localStorage.setItem(key, next);
 }
+
+/** Paper is light: the theme steps aside while the page is printed. */
+export function printLight(): void {
+  const root = document.documentElement;
+  let kept: string | undefined;
+  addEventListener("beforeprint", () => {
+    kept = root.dataset.theme;
+    root.dataset.theme = "light";
+  });
+  addEventListener("afterprint", () => {
+    if (kept === undefined) delete root.dataset.theme;
+    else root.dataset.theme = kept;
+  });
+}

@@ -1,63 +1,29 @@
 // Which features does a dictionary hold: all of them, in any order, through any filter?
-import { useQueries, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import type { FeatureList, FeatureRow } from "../../src/api/types.ts";
 import { useDelayed, usePageTitle } from "../app/hooks.ts";
 import type { KeySpec } from "../app/keys.ts";
 import { keepList } from "../app/last.ts";
-import { dictionary as dictionaryQuery, features } from "../app/queries.ts";
+import { dictionary as dictionaryQuery } from "../app/queries.ts";
 import { Shell } from "../parts/shell.tsx";
-import { Empty, Loading, Refused, Stale } from "../parts/states.tsx";
+import { Loading, Refused, Stale } from "../parts/states.tsx";
 import { Views } from "../parts/views.tsx";
 import { int, shortDictionary, words } from "../words.ts";
 import { Facets } from "./list/facets.tsx";
+import { pageSize, usePages } from "./list/pages.ts";
 import {
   apiParams,
-  type Chip,
   chipsOf,
   type ListSearch,
-  readQuery,
   type Sort,
   sortOf,
   sorts,
   sortWords,
-  without,
 } from "./list/params.ts";
+import { Nothing, QueryBar } from "./list/query-bar.tsx";
 import { Head, type Look, Row } from "./list/rows.tsx";
-
-const pageSize = 100;
-
-/** All rows that are on screen, from as many pages of a hundred as it takes. */
-function usePages(id: string, revision: number, params: string, wanted: readonly number[]) {
-  const results = useQueries({
-    queries: wanted.map((page) =>
-      features(id, revision, `${params}&offset=${page * pageSize}&limit=${pageSize}`),
-    ),
-  });
-  const lists = results.map((r) => r.data);
-  const rowAt = (place: number): FeatureRow | undefined => {
-    for (const list of lists) {
-      const row = list?.rows[place - list.offset];
-      if (list && place >= list.offset && row !== undefined) return row;
-    }
-    return undefined;
-  };
-  // While another stretch is on its way, what is known of the whole stays.
-  const known = useRef<{ id: string; list: FeatureList } | null>(null);
-  const fresh = lists.find((l) => l !== undefined);
-  if (fresh) known.current = { id, list: fresh };
-  const first = fresh ?? (known.current?.id === id ? known.current.list : undefined);
-  return {
-    rowAt,
-    first,
-    error: results.find((r) => r.error)?.error ?? null,
-    old: results[0]?.isPlaceholderData ?? false,
-    fetchedAt: Math.max(...results.map((r) => r.dataUpdatedAt), 0),
-    retry: () => results.forEach((r) => void r.refetch()),
-  };
-}
 
 export function ListPage() {
   const { dictionary: id } = useParams({ from: "/d/$dictionary" });
@@ -118,20 +84,21 @@ export function ListPage() {
     if (resting !== undefined && resting === atNow && String(resting) !== search.at)
       setSearch({ ...search, at: String(resting) }, true);
   }, [resting, atNow, search, setSearch]);
-  // A page that opens with `at` puts its cursor there, if it is among the first rows.
+  // A page that opens with `at` puts its cursor there as soon as the row is seen.
   const restored = useRef(false);
+  const asked = search.at === undefined ? -1 : pages.placeOf(search.at);
   useEffect(() => {
-    if (restored.current || !pages.first) return;
+    if (restored.current || asked < 0) return;
     restored.current = true;
-    const found = pages.first.rows.findIndex((r) => String(r.index) === search.at);
-    if (found >= 0) setPlace(pages.first.offset + found);
-  }, [pages.first, search.at]);
+    setPlace((p) => (p < 0 ? asked : p));
+  }, [asked]);
+  const seen = pages.order.join(",");
   useEffect(() => {
     const kept: Record<string, string> = {};
     for (const [key, value] of Object.entries(search)) if (value) kept[key] = value;
-    if (pages.first && !pages.old)
-      keepList({ dictionary: id, search: kept, order: pages.first.rows.map((r) => r.index) });
-  }, [id, search, pages.first, pages.old]);
+    if (seen !== "" && !pages.old)
+      keepList({ dictionary: id, search: kept, order: seen.split(",").map(Number) });
+  }, [id, search, seen, pages.old]);
 
   const move = (step: number) => {
     if (total === 0) return;
@@ -346,109 +313,5 @@ function Gap({ height }: { height: number }) {
     <tr className="gap">
       <td style={{ height }} />
     </tr>
-  );
-}
-
-function QueryBar({
-  search,
-  chips,
-  input,
-  onSearch,
-  onLeave,
-  result,
-}: {
-  search: ListSearch;
-  chips: readonly Chip[];
-  input: React.RefObject<HTMLInputElement | null>;
-  onSearch: (next: ListSearch) => void;
-  onLeave: () => void;
-  result: React.ReactNode;
-}) {
-  const [text, setText] = useState(search.q ?? "");
-  const take = () => {
-    const read = readQuery(text);
-    onSearch({ ...search, ...read, q: read.q || undefined });
-  };
-  return (
-    <search>
-      <form
-        className="q-bar"
-        onSubmit={(event) => {
-          event.preventDefault();
-          take();
-          input.current?.blur();
-          onLeave();
-        }}
-      >
-        {chips.map((chip) => (
-          <button
-            key={`${chip.key}${chip.part ?? ""}`}
-            type="button"
-            className="chip"
-            aria-label={`Remove filter ${chip.label} ${chip.sign} ${chip.value}`}
-            onClick={() => onSearch(without(search, chip))}
-          >
-            <b>
-              {chip.label} {chip.sign}
-            </b>{" "}
-            {chip.value}
-          </button>
-        ))}
-        <input
-          ref={input}
-          value={text}
-          aria-label="Filter by token, context or name"
-          placeholder={
-            chips.length > 0 ? "a token, a context" : "a token, a context, r > 0.5, density < 1 %"
-          }
-          onChange={(event) => setText(event.target.value)}
-          onBlur={() => (search.q ?? "") !== text.trim() && take()}
-          onKeyDown={(event) => {
-            if (event.key === "Escape") {
-              setText(search.q ?? "");
-              requestAnimationFrame(() => input.current?.blur());
-            } else if (event.key === "Backspace" && text === "" && chips.length > 0)
-              onSearch(without(search, chips.at(-1)!));
-          }}
-        />
-        <span className="res" role="status">
-          {result}
-        </span>
-      </form>
-    </search>
-  );
-}
-
-function Nothing({
-  chips,
-  search,
-  onSearch,
-}: {
-  chips: readonly Chip[];
-  search: ListSearch;
-  onSearch: (next: ListSearch) => void;
-}) {
-  const asked = [
-    ...chips.map((c) => `${c.label} ${c.sign} ${c.value}`.replace(/\s+/g, " ").trim()),
-    ...(search.q ? [search.q] : []),
-  ].join(", ");
-  const last = chips.at(-1);
-  return (
-    <Empty
-      action={
-        <button
-          type="button"
-          className="btn"
-          onClick={() =>
-            onSearch(search.q ? { ...search, q: undefined } : last ? without(search, last) : {})
-          }
-        >
-          {search.q ? "Without the word" : "Without the last"}
-        </button>
-      }
-    >
-      No feature matches <span className="spec">{asked}</span>. Words are looked for in names,
-      contexts, the strongest example and the tokens that it raises.
-    </Empty>
   );
 }

@@ -1,38 +1,22 @@
 // What does a dictionary see in a text of the reader's own?
 import { useQuery } from "@tanstack/react-query";
-import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useCallback, useRef, useState } from "react";
 import { usePageTitle } from "../app/hooks.ts";
 import type { KeySpec } from "../app/keys.ts";
 import { fromAddress, toAddress, topFor } from "../app/long-text.ts";
 import { dictionary as dictionaryQuery, prompt as promptQuery } from "../app/queries.ts";
-import { Plate } from "../parts/plate.tsx";
-import { Ramp } from "../parts/ramp.tsx";
 import { Shell } from "../parts/shell.tsx";
 import { Empty, Loading, Refused } from "../parts/states.tsx";
 import { Views } from "../parts/views.tsx";
-import { fixed, int, nameWords, short, tokenWord } from "../words.ts";
-import { Stage, type Token } from "./prompt/stage.tsx";
-import { probabilityWord, shareWord, TokenTable } from "./prompt/table.tsx";
+import { fixed, int } from "../words.ts";
+import { AllAt, Expected, known, Legend } from "./prompt/plates.tsx";
+import { Stage } from "./prompt/stage.tsx";
+import { TokenTable } from "./prompt/table.tsx";
 
 const sample =
   "The tenant left the key “U2VjcmV0” under § 14.2 of the lease; her note said שלום, on 鹽🧂.";
 const maxPins = 4;
-
-interface Known {
-  index: number;
-  name: string | null;
-  peak: number;
-}
-
-/** What the reply knows of a feature, from any token where it fires. */
-function known(tokens: readonly Token[], index: number): Known {
-  for (const token of tokens) {
-    const f = token.features.find((g) => g.index === index);
-    if (f) return { index, name: f.name, peak: f.share > 0 ? f.value / f.share : 0 };
-  }
-  return { index, name: null, peak: 0 };
-}
 
 export function PromptPage() {
   const { dictionary: id } = useParams({ from: "/prompt/$dictionary" });
@@ -265,175 +249,5 @@ function Ask({
         Read
       </button>
     </form>
-  );
-}
-
-function Legend({
-  dictionary,
-  wash,
-  locked,
-  pins,
-  n,
-  hex,
-}: {
-  dictionary: string;
-  wash: Known | null;
-  locked: boolean;
-  pins: readonly Known[];
-  n: number | undefined;
-  hex: boolean;
-}) {
-  const named = (f: Known) => (
-    <Link to="/d/$dictionary/$index" params={{ dictionary, index: String(f.index) }}>
-      <b>{f.index}</b> <span className="claim">{f.name ? nameWords(f.name) : ""}</span>
-    </Link>
-  );
-  return (
-    <div className="lanes">
-      {wash && (
-        <span>
-          wash {named(wash)}
-          {locked ? ", held" : ""}
-        </span>
-      )}
-      {wash && wash.peak > 0 && (
-        <span>
-          <Ramp /> 0 to {fixed(wash.peak, 1)}, its peak{n ? ` over ${short(n)} tokens` : ""}
-        </span>
-      )}
-      {pins.map((p, i) => (
-        <span key={p.index}>
-          lane {i + 1} {named(p)}
-        </span>
-      ))}
-      {hex && <span>a dotted rule joins tokens that are parts of one character</span>}
-    </div>
-  );
-}
-
-function AllAt({
-  token,
-  at,
-  wash,
-  pins,
-  dictionary,
-  onWash,
-  onPin,
-}: {
-  token: Token;
-  at: number;
-  wash: number | null;
-  pins: readonly number[];
-  dictionary: string;
-  onWash: (index: number) => void;
-  onPin: (index: number) => void;
-}) {
-  return (
-    <Plate
-      name={
-        <>
-          {token.features.length < token.L0
-            ? `Strongest ${token.features.length} of ${token.L0}`
-            : `All ${token.features.length}`}{" "}
-          at {at} <span className="spec q2">{tokenWord(token.piece)}</span>
-        </>
-      }
-      drawn="activation as a share of the feature’s own peak"
-    >
-      <table className="all">
-        <colgroup>
-          <col style={{ width: "58px" }} />
-          <col />
-          <col style={{ width: "76px" }} />
-          <col style={{ width: "40px" }} />
-          <col style={{ width: "92px" }} />
-        </colgroup>
-        <tbody>
-          {token.features.map((f) => (
-            <tr key={f.index} className={f.index === wash ? "at" : undefined}>
-              <td className="spec q2">
-                <Link to="/d/$dictionary/$index" params={{ dictionary, index: String(f.index) }}>
-                  {f.index}
-                </Link>
-              </td>
-              <td className="nm">
-                <Link
-                  to="/d/$dictionary/$index"
-                  params={{ dictionary, index: String(f.index) }}
-                  tabIndex={-1}
-                >
-                  {f.name ? nameWords(f.name) : <span className="q">nothing can be said</span>}
-                </Link>
-              </td>
-              <td>
-                <svg className="barh" aria-hidden="true">
-                  <line className="gr" x1="0" x2="100%" y1="8.5" y2="8.5" />
-                  <rect
-                    className={`h${Math.max(1, Math.min(16, Math.ceil(16 * f.share)))}`}
-                    width={`${100 * Math.min(1, f.share)}%`}
-                  />
-                </svg>
-              </td>
-              <td className="num">{shareWord(f.share)}</td>
-              <td className="num">
-                <button
-                  type="button"
-                  className="plain mini"
-                  aria-pressed={f.index === wash}
-                  onClick={() => onWash(f.index)}
-                >
-                  Wash
-                </button>
-                <button
-                  type="button"
-                  className="plain mini"
-                  aria-pressed={pins.includes(f.index)}
-                  onClick={() => onPin(f.index)}
-                >
-                  Pin
-                </button>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Plate>
-  );
-}
-
-function Expected({ token, next, at }: { token: Token; next: Token | undefined; at: number }) {
-  const came = next?.loss === null || next === undefined ? null : Math.exp(-next.loss);
-  return (
-    <Plate
-      name={
-        <>
-          Next token after {at} <span className="spec q2">{tokenWord(token.piece)}</span>
-        </>
-      }
-      drawn="probability"
-      caption={
-        next && came !== null
-          ? `“${tokenWord(next.piece)}” came, with p ${probabilityWord(came)}.`
-          : undefined
-      }
-    >
-      <table className="rd flush">
-        <tbody>
-          {token.expected.map((e, i) => (
-            // Two pieces may look alike.
-            <tr key={`${i}`}>
-              <td className="spec">{tokenWord(e.piece)}</td>
-              <td className="trk">
-                <svg className="barh" aria-hidden="true">
-                  <line className="gr" x1="0" x2="100%" y1="8.5" y2="8.5" />
-                  <rect className="bi" width={`${100 * e.p}%`} />
-                </svg>
-              </td>
-              <td className="v">{probabilityWord(e.p)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Plate>
   );
 }

@@ -44,8 +44,11 @@ function useFeed(id: string, on: boolean): Feed {
 const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9.]/g, "");
 
 function seriesOf(state: RunState, names: readonly string[]) {
+  // A look that gave no number arrives as null.
   const find = (prefix: string) =>
-    state.series.find((s) => names.some((n) => plain(s.name) === prefix + plain(n)))?.points ?? [];
+    state.series
+      .find((s) => names.some((n) => plain(s.name) === prefix + plain(n)))
+      ?.points.filter(([, v]) => Number.isFinite(v)) ?? [];
   return { points: find(""), control: find("control.") };
 }
 

@@ -1,7 +1,7 @@
 // How do examples stand one under another, each on its peak?
 import { useState } from "react";
 import type { Strip as StripData } from "../../src/api/types.ts";
-import { fixed, words } from "../words.ts";
+import { fixed, langOf, words } from "../words.ts";
 import { Strip } from "./strip.tsx";
 
 const reach = { before: 26, after: 30 };
@@ -17,6 +17,7 @@ function Half({ strip, max, side }: { strip: StripData; max: number; side: "befo
       peak={side === "after" ? 0 : undefined}
       max={max}
       dir={strip.dir}
+      lang={langOf(strip.context)}
     />
   );
 }
@@ -60,6 +61,7 @@ function Example({ strip, max, tabIndex }: { strip: StripData; max: number; tabI
             peak={strip.peak}
             max={max}
             dir={strip.dir}
+            lang={langOf(strip.context)}
             wrap
           />
           <p className="micro">

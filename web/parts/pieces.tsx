@@ -1,6 +1,7 @@
 // How is the text of one token written, whatever it holds?
 import type { ReactNode } from "react";
 import type { Piece } from "../../src/api/types.ts";
+import { spacedHex } from "../words.ts";
 
 /** Controls, zero width, bidi marks and lone surrogates: shown in a frame, never obeyed. */
 const unseen =
@@ -50,13 +51,6 @@ export function pieceText(piece: Piece, look: PieceLook): ReactNode {
       );
     return part;
   });
-}
-
-export function spacedHex(hex: string): string {
-  return hex
-    .replace(/[^0-9a-fA-F]/g, "")
-    .toUpperCase()
-    .replace(/(..)(?=.)/g, "$1 ");
 }
 
 function bytesOf(hex: string): number[] {

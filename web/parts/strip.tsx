@@ -1,7 +1,7 @@
 // How is a stretch of text drawn with one feature's activations?
 import { type MouseEvent, memo, type ReactNode } from "react";
 import type { Piece, Strip as StripData } from "../../src/api/types.ts";
-import { fixed, tokenWord } from "../words.ts";
+import { fixed, langOf, tokenWord } from "../words.ts";
 import { characterRuns, pieceText } from "./pieces.tsx";
 
 /** `ceil(16 · |a| / max)`, linear, signed; 0 only where nothing is active. */
@@ -17,6 +17,7 @@ export interface StripProps {
   max: number;
   peak?: number;
   dir?: "ltr" | "rtl";
+  lang?: string;
   wrap?: boolean;
   marks?: boolean;
   selected?: number;
@@ -86,6 +87,7 @@ export const Strip = memo(function Strip(props: StripProps) {
     <span
       className={wrap ? "tk wrap" : "tk"}
       dir={dir}
+      lang={props.lang}
       onClick={
         onPick &&
         ((event) => {
@@ -122,6 +124,7 @@ export const StripLine = memo(function StripLine({
         peak={strip.peak - from}
         max={max}
         dir={strip.dir}
+        lang={langOf(strip.context)}
       />
     </span>
   );
