@@ -20,9 +20,9 @@ export function exitCodeOfError(error: unknown): number {
 }
 
 /** As it stands on a terminal: the sentence, then got, wanted, and what to try. */
-export function problemText({ title, code, detail, got, wanted, hint }: Problem): string {
+export function problemText({ title, code, where, got, wanted, hint }: Problem): string {
   const lines = [`error: ${title} (${code})`];
-  if (detail !== undefined) lines.push(`  where:  ${detail}`);
+  if (where !== undefined) lines.push(`  where:  ${where}`);
   if (got !== undefined) lines.push(`  got:    ${got}`);
   if (wanted !== undefined) lines.push(`  wanted: ${wanted}`);
   if (hint !== undefined) lines.push(`  try:    ${hint}`);

@@ -62,7 +62,7 @@ export function talker({
       return;
     }
     const text = movingLine(state, stage);
-    to.write(`\r\u001b[K${text.slice(0, Math.max(20, (to.columns ?? 100) - 1))}`);
+    to.write(`\r\u001b[K${text.slice(0, Math.max(20, (to.columns || 100) - 1))}`);
     lineShown = true;
   };
 

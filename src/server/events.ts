@@ -10,24 +10,26 @@ import type { Workspace } from "../workspace/workspace.ts";
 
 /** At most four a second. */
 const betweenMs = 250;
-const heartbeatMs = 10_000;
 
 export interface RunHub {
   /** Refuses with `run/unknown`. */
   state(id: string): Promise<RunState>;
   /** The newest last. */
   states(limit?: number): Promise<RunState[]>;
+  readonly heartbeatMs: number;
 }
 
 export interface HubOptions {
   /** When this process started the job that works on a run, or undefined. */
   startedAt?: (id: string) => number | undefined;
+  /** A silent stream says that it is alive so often. */
+  heartbeatMs?: number;
   now?: () => number;
 }
 
 export function runHub(
   workspace: Workspace,
-  { startedAt = () => undefined, now = Date.now }: HubOptions = {},
+  { startedAt = () => undefined, heartbeatMs = 10_000, now = Date.now }: HubOptions = {},
 ): RunHub {
   const readers = new Map<string, { reader: RunReader; at: number; reading: Promise<unknown> }>();
 
@@ -61,6 +63,7 @@ export function runHub(
   };
 
   return {
+    heartbeatMs,
     async state(id) {
       const run = await workspace.run(id);
       if (run === undefined)
@@ -103,7 +106,7 @@ async function tell(stream: SSEStreamingApi, hub: RunHub, id: string): Promise<v
       last = text;
       saidAt = Date.now();
       await stream.writeSSE({ event: "state", data: JSON.stringify(state) });
-    } else if (Date.now() - saidAt >= heartbeatMs) {
+    } else if (Date.now() - saidAt >= hub.heartbeatMs) {
       saidAt = Date.now();
       await stream.write(": still here\n\n");
     }

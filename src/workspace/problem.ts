@@ -64,7 +64,7 @@ export function problemOf(error: unknown): Problem {
     title: message,
     status: statusOf(error),
     code: error.code,
-    ...(error.where === undefined ? {} : { detail: error.where }),
+    ...(error.where === undefined ? {} : { where: error.where }),
     ...(error.got === undefined ? {} : { got: show(error.got) }),
     ...(error.wanted === undefined ? {} : { wanted: show(error.wanted) }),
     ...(error.hint === undefined ? {} : { hint: error.hint }),

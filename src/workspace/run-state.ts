@@ -41,6 +41,7 @@ export const ProblemSchema = z
     status: z.number().int(),
     code: z.string(),
     detail: z.string().optional(),
+    where: z.string().optional(),
     got: z.string().optional(),
     wanted: z.string().optional(),
     hint: z.string().optional(),
