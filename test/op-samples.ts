@@ -19,7 +19,7 @@ import type { Value } from "../src/graph/value.ts";
 /** What a leaf is filled with. `apart`: distinct numbers, none within 0.1 of another or of 0. */
 export type Fill = "normal" | "positive" | "apart" | "condition" | { below: number };
 
-export interface Leaf {
+interface Leaf {
   shape: readonly number[];
   fill: Fill;
 }
