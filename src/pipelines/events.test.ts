@@ -6,7 +6,10 @@ describe("progress", () => {
   test("becomes few events: the first, the last, and some between", () => {
     const events: RunEvent[] = [];
     let time = 0;
-    const say = progressEvents((event) => events.push(event), () => time);
+    const say = progressEvents(
+      (event) => events.push(event),
+      () => time,
+    );
     for (let done = 1; done <= 1000; done++) {
       time += 1;
       say({ stage: "train", done, total: 1000, unit: "steps", metrics: { loss: 1 / done } });
@@ -23,7 +26,10 @@ describe("progress", () => {
 
   test("of two stages does not hide each other", () => {
     const events: RunEvent[] = [];
-    const say = progressEvents((event) => events.push(event), () => 0);
+    const say = progressEvents(
+      (event) => events.push(event),
+      () => 0,
+    );
     say({ stage: "a", done: 1, total: 9, unit: "x" });
     say({ stage: "b", done: 1, total: 9, unit: "x" });
     expect(events).toHaveLength(2);
