@@ -24,7 +24,7 @@ export interface LogitSummary {
 }
 
 /**
- * Logits per unit of activation, median over the vocabulary subtracted: W_dec W_out W_U / scale. [n, d_vocab]
+ * What one unit of activation adds to every logit: W_dec W_out W_U / scale. [n, d_vocab]
  * `rows` are n decoder rows, [n, d_in].
  */
 export async function logitWeights(
@@ -35,29 +35,26 @@ export async function logitWeights(
 ): Promise<Float32Array> {
   const { d_model, d_vocab, W_out, W_U } = path;
   const k = rows.length / n;
-  const written = W_out === null ? rows : await product(rows, W_out, { m: n, k, n: d_model });
-  const logits = await product(written, W_U, { m: n, k: d_model, n: d_vocab });
-  const sorted = new Float32Array(d_vocab);
-  for (let i = 0; i < n; i++) {
-    const row = logits.subarray(i * d_vocab, (i + 1) * d_vocab);
-    sorted.set(row);
-    const median = quantile(sorted.sort(), 0.5);
-    for (let v = 0; v < d_vocab; v++) row[v] = (row[v]! - median) / scale;
-  }
-  return logits;
+  const written =
+    W_out === null ? rows.slice() : await product(rows, W_out, { m: n, k, n: d_model });
+  if (scale !== 1) for (let i = 0; i < written.length; i++) written[i]! /= scale;
+  return product(written, W_U, { m: n, k: d_model, n: d_vocab });
 }
 
-/** The ends and the shape of one row of logit weights. */
+/** The ends and the shape of one row of logit weights, its median over the vocabulary subtracted. */
 export function summarizeLogits(
   row: Float32Array,
   { ends = 10, bins = 40 }: { ends?: number; bins?: number } = {},
 ): LogitSummary {
   const sorted = row.slice().sort();
+  const median = quantile(sorted, 0.5);
+  for (let i = 0; i < sorted.length; i++) sorted[i]! -= median;
   const n = row.length;
   const some = Math.min(ends, n);
   const pick = (keep: (x: number) => boolean, sign: number): LogitSummary["up"] => {
     const found: LogitSummary["up"] = [];
-    for (let v = 0; v < n; v++) if (keep(row[v]!)) found.push({ token: v, value: row[v]! });
+    for (let v = 0; v < n; v++)
+      if (keep(Math.fround(row[v]! - median))) found.push({ token: v, value: row[v]! - median });
     return found
       .sort((a, b) => sign * (b.value - a.value) || a.token - b.token)
       .slice(0, some)
