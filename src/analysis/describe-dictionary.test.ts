@@ -14,6 +14,7 @@ import type { TokenRows } from "../text/pack.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { openBundle } from "./bundle-read.ts";
 import { describeDictionary, groundOf, measureDictionary } from "./describe-dictionary.ts";
+import { probeCeiling } from "./probe-ceiling.ts";
 
 const config: ModelConfig = {
   name: "tiny",
@@ -147,14 +148,14 @@ test("nothing about contexts holds in a random dictionary, with the permuted mod
   const coder = await openCoder(dictionary, backend);
   const text = { select: rowsOf(1), eval: rowsOf(2) };
   const ground = await groundOf(text, backend, { d_vocab: 40 });
-  const figures = await measureDictionary(
+  const { figures, shapes } = await measureDictionary(
     { model: permutedModel(model, 1), dictionary, ...text },
     ground,
     coder,
     backend,
   );
   const names = ground.contexts.map((c) => text.eval.contexts[c]!);
-  const control = poolControls("permuted-weights", [figures], names);
+  const control = poolControls("permuted-weights", [figures], names, shapes);
   const { summary, rows } = await describeDictionary(
     {
       model,
@@ -172,6 +173,10 @@ test("nothing about contexts holds in a random dictionary, with the permuted mod
     backend,
   );
   expect(summary.state).toBe("controlled");
+  const page = await (await openBundle(store, "b")).readPage(rows.find((row) => !row.dead)!.index);
+  expect(page.activation.control).toHaveLength(44);
+  const ceiling = await probeCeiling({ model, site, ...text }, ground, backend, { limit: 500 });
+  for (const name of names) expect(ceiling[name]!.value).toBeLessThan(0.6);
   for (const row of rows) expect(row.reading?.verdict ?? "fails").not.toBe("holds");
   expect((await openBundle(store, "b")).activations).toBeNull();
   await coder.release();

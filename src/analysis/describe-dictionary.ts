@@ -6,13 +6,22 @@ import type { Coder } from "../dictionaries/coder.ts";
 import type { Dictionary } from "../dictionaries/dictionary.ts";
 import type { Claim } from "../evidence/claim.ts";
 import type { ControlFigures } from "../evidence/control.ts";
-import { type ContextFigure, type Ground, layGround, measureContexts } from "../evidence/judge.ts";
+import { columnMoments } from "../evidence/correlate.ts";
+import {
+  type ContextFigure,
+  chooseThresholds,
+  chooseUnits,
+  type Ground,
+  judgeChosen,
+  layGround,
+} from "../evidence/judge.ts";
 import { findSite, type Model } from "../models/index.ts";
 import type { Backend } from "../runtime/index.ts";
 import type { Store } from "../storage/store.ts";
 import { endContext, type TokenRows } from "../text/pack.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type DescribeInput, type DescribeResult, describeColumns } from "./describe.ts";
+import { activationShapes } from "./histograms.ts";
 import type { LogitPath } from "./logit-weights.ts";
 import type { DictionarySummary } from "./page.ts";
 import { backendProduct } from "./product.ts";
@@ -114,20 +123,29 @@ export async function describeDictionary(
   }
 }
 
-/** The figures of a control: the same procedure on its own model and dictionary, nothing is stored. */
+/**
+ * What `poolControls` needs of a control: the same procedure on its own model and dictionary. Nothing is stored.
+ */
 export async function measureDictionary(
   input: Pick<DescribeDictionary, "model" | "dictionary" | "select" | "eval">,
   ground: Ground,
   coder: Coder,
   backend: Backend,
   context: Context = {},
-): Promise<ContextFigure[]> {
+): Promise<{ figures: ContextFigure[]; shapes: DescribeResult["shapes"] }> {
   const { model, dictionary } = input;
   const source = { model, site: siteOf(dictionary), coder, backend };
   const off = { neurons: false };
   const select = await recordSplit(input.select, ground.fit, source, off, context);
-  const judged = await recordSplit(input.eval, ground.fit, source, off, context);
-  return measureContexts({ select: select.columns, eval: judged.columns }, ground);
+  const moments = columnMoments(select.columns, ground.select, ground.fit);
+  const chosen = chooseUnits(moments, ground);
+  const thresholds = chooseThresholds(select.columns, chosen, ground);
+  select.columns = null as never; // let go before eval comes
+  const { columns } = await recordSplit(input.eval, ground.fit, source, off, context);
+  return {
+    figures: await judgeChosen(columns, chosen, thresholds, ground),
+    shapes: activationShapes(columns),
+  };
 }
 
 function siteOf({ metadata }: Dictionary): string {

@@ -238,6 +238,31 @@ test("a control fills every place, makes verdicts, and leaves the old revision a
   expect((await openBundle(store, "bundles/x", { revision: 1 })).summary.state).toBe("described");
 });
 
+test("one short document and no context at all still make a bundle", async () => {
+  const short = {
+    ...makeLabels(5, { documents: 1, length: 30 }),
+    contexts: ["prose", "code", "hex", "rare"],
+  };
+  const little = await layGround(short, short);
+  expect(little.contexts).toEqual([]);
+  const other = memoryStore();
+  const { rows, summary } = await describeColumns(
+    inputs({
+      store: other,
+      ground: little,
+      path: null,
+      state: "interim",
+      storeActivations: false,
+      record: async () => ({ columns: units(short, 3) }),
+    }),
+  );
+  expect(summary).toMatchObject({ state: "interim", contexts: [], n_tokens: 30 });
+  expect(rows.every((row) => row.reading === null && row.best_context === null)).toBe(true);
+  const page = await (await openBundle(other, "bundles/x")).readPage(2);
+  expect(page.logits.up).toEqual([]);
+  expect(page.statement).toContain("No context goes with it");
+});
+
 test("describing twice gives the same bytes", async () => {
   const again = memoryStore();
   await describeColumns(inputs({ store: again }));

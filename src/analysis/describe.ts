@@ -14,12 +14,14 @@ import {
 } from "../evidence/judge.ts";
 import type { Store } from "../storage/store.ts";
 import { bundleWriter } from "./bundle.ts";
+import { activationShapes } from "./histograms.ts";
 import { judgeBlock } from "./judgement.ts";
 import { type LogitPath, logitWeights } from "./logit-weights.ts";
 import { activationSums, nearestRows } from "./nearest.ts";
 import { randomParticipation } from "./neurons.ts";
 import type { DictionarySummary, FeatureRow } from "./page.ts";
 import { describeFeature, type Named, nameFeature, type PageWorld, rowOf } from "./pages.ts";
+import type { NeuronFigure } from "./readings.ts";
 import { type Pieces, stripMaker } from "./strips.ts";
 import { neuronFigures, surveySelect, tokenTable } from "./survey.ts";
 
@@ -65,7 +67,8 @@ export interface DescribeResult {
   rows: FeatureRow[];
   /** Each context's best feature with all figures: claims, and the control of another dictionary. */
   figures: ContextFigure[];
-  neurons: PageWorld["neurons"];
+  /** The best neuron by context: chosen on select, judged on eval. */
+  neurons: Record<string, NeuronFigure | null>;
   /** Density and shape of activation of the features that fire, by rising density. */
   shapes: NonNullable<ControlFigures["shapes"]>;
 }
@@ -120,7 +123,6 @@ export async function describeColumns(
   const named = await nameAll(world, context);
   const writer = await bundleWriter(input.store, input.prefix, input.revision);
   const rows: FeatureRow[] = [];
-  const shapes: { density: number; counts: number[] }[] = [];
   for (let from = 0; from < d_sae; from += block) {
     throwIfStopped(context);
     const to = Math.min(d_sae, from + block);
@@ -128,8 +130,6 @@ export async function describeColumns(
     for (let f = from; f < to; f++) {
       const page = describeFeature(world, f, named, logits?.[f - from] ?? null);
       rows.push(rowOf(page));
-      if (!page.dead)
-        shapes.push({ density: page.density.value, counts: page.activation.histogram.counts });
       await writer.page(page);
     }
     context.onProgress?.({ stage: "describe", done: to, total: d_sae, unit: "features" });
@@ -153,13 +153,14 @@ export async function describeColumns(
     inputs: input.inputs,
     version: input.version,
   });
-  shapes.sort((a, b) => a.density - b.density);
   return {
     summary: whole,
     rows,
     figures,
-    neurons: world.neurons,
-    shapes: { density: shapes.map((s) => s.density), counts: shapes.map((s) => s.counts) },
+    neurons: Object.fromEntries(
+      ground.contexts.map((c) => [ground.eval.contexts[c]!, world.neurons[c] ?? null]),
+    ),
+    shapes: activationShapes(columns),
   };
 }
 

@@ -1,5 +1,8 @@
 // How are a feature's activations, or its logit weights, distributed?
-import { bandOf, type Column } from "../evidence/bands.ts";
+import type { FeatureColumns } from "../dictionaries/sparse.ts";
+import { bandOf, type Column, peakOf } from "../evidence/bands.ts";
+import type { ControlFigures } from "../evidence/control.ts";
+import { columnOf } from "../evidence/judge.ts";
 import type { Histogram } from "./page.ts";
 
 /** Four bins for each of the eleven intervals. */
@@ -52,4 +55,16 @@ export function sortedHistogram(sorted: Float32Array, bins: number): Histogram {
     counts[bin < bins ? bin : bins - 1]!++;
   }
   return { edges: equalEdges(low, low + width, bins), counts };
+}
+
+/** Density and histogram of every feature that fires, by rising density: what a control lends to others. */
+export function activationShapes(columns: FeatureColumns): NonNullable<ControlFigures["shapes"]> {
+  const shapes = Array.from({ length: columns.d_sae }, (_, f) => columnOf(columns, f))
+    .filter(({ value }) => value.length > 0)
+    .map((column) => ({
+      density: column.value.length / columns.n_tokens,
+      counts: activationHistogram(column, peakOf(column)).histogram.counts,
+    }))
+    .sort((a, b) => a.density - b.density);
+  return { density: shapes.map((s) => s.density), counts: shapes.map((s) => s.counts) };
 }

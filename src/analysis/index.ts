@@ -22,6 +22,7 @@ export { nearestRows } from "./nearest.ts";
 export { neuronMatcher, neuronShares, participationRatio } from "./neurons.ts";
 export * from "./page.ts";
 export { rowOf } from "./pages.ts";
+export { probeCeiling } from "./probe-ceiling.ts";
 export { backendProduct } from "./product.ts";
 export { recordSplit } from "./record.ts";
 export { stripMaker } from "./strips.ts";
