@@ -81,7 +81,7 @@ export function talker({
         if (stage.state === "done") say(`${bold("✓")} ${stage.name}  ${dim(took(stage))}`);
         else if (stage.state === "running" && !moving) say(`· ${stage.name}`);
       }
-      const running = state.stages.find((stage) => stage.state === "running");
+      const running = state.stages.findLast((stage) => stage.state === "running");
       if (running !== undefined) move(state, running);
     },
     end: clear,
@@ -99,13 +99,14 @@ function plainLine(state: RunState, stage: Stage): string {
 }
 
 function movingLine(state: RunState, stage: Stage): string {
-  const share = stage.total > 0 ? stage.done / stage.total : 0;
-  const amount =
-    stage.total > 0 ? `${number(stage.done)} of ${number(stage.total)} ${stage.unit}` : "";
+  if (!(stage.total > 0)) {
+    const so = duration(state.elapsed_s - (stage.started_s ?? state.elapsed_s));
+    return [`${stage.name} … ${so}`, ...details(state)].join("  ");
+  }
+  const share = stage.done / stage.total;
+  const amount = `${number(stage.done)} of ${number(stage.total)} ${stage.unit}`;
   const percent = `${Math.floor(100 * share)} %`.padStart(5);
-  return [`${stage.name} ${bar(share)}${percent}`, amount, ...details(state)]
-    .filter((part) => part !== "")
-    .join("  ");
+  return [`${stage.name} ${bar(share)}${percent}`, amount, ...details(state)].join("  ");
 }
 
 function details({ series, remaining_s }: RunState): string[] {

@@ -76,6 +76,13 @@ describe("the run state", () => {
     ]);
   });
 
+  test("shows the stages that were announced and no others", () => {
+    const reading: RunEvent = { type: "stage", name: "reading files", state: "running", done: 3 };
+    const names = (fold: ReturnType<typeof run>) => fold.state.stages.map(({ name }) => name);
+    expect(names(run([0, start], [1, reading]))).toEqual(["train", "describe"]);
+    expect(names(run([0, { ...start, stages: [] }], [1, reading]))).toEqual(["reading files"]);
+  });
+
   test("counts the dictionary's tokens, not the control's", () => {
     const fold = run(
       [0, start],

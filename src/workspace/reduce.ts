@@ -147,6 +147,8 @@ function withStage(fold: RunFold, event: LoggedEvent & { type: "stage" }): Stage
   const at = elapsedAt(fold, event.at);
   const { stages } = fold.state;
   const old = stages.find(({ name }) => name === event.name);
+  // A part of a stage, told by what it calls: the page shows what the run said it would do.
+  if (old === undefined && stages.length > 0) return stages;
   const over = event.state !== "running" && event.state !== "waiting";
   const total = event.total ?? old?.total ?? 0;
   const made: Stage = {
@@ -201,6 +203,9 @@ function withContexts(old: ContextProgress[], rows: ContextProgress[]): ContextP
   return [...byName.values()];
 }
 
+/** The first steps are slower than the rest: before so much is done, nothing is promised. */
+const enough = 0.04;
+
 /** From the shares of the stages where they are given, else from the pace of the last stage. */
 function remaining({ state, shares, before_s }: RunFold, elapsed_s: number): number | null {
   const part = ({ state: s, done, total }: Stage): number =>
@@ -209,10 +214,10 @@ function remaining({ state, shares, before_s }: RunFold, elapsed_s: number): num
   const whole = state.stages.reduce((sum, stage) => sum + weight(stage), 0);
   if (whole > 0 && state.stages.every((stage) => weight(stage) > 0)) {
     const done = state.stages.reduce((sum, stage) => sum + weight(stage) * part(stage), 0) / whole;
-    return done < 0.01 ? null : (elapsed_s - before_s) * (1 / done - 1);
+    return done < enough ? null : (elapsed_s - before_s) * (1 / done - 1);
   }
   const running = state.stages.filter((stage) => stage.state === "running");
   const waiting = state.stages.some((stage) => stage.state === "waiting");
-  if (waiting || running.length !== 1 || part(running[0]!) < 0.01) return null;
+  if (waiting || running.length !== 1 || part(running[0]!) < enough) return null;
   return (elapsed_s - (running[0]!.started_s ?? 0)) * (1 / part(running[0]!) - 1);
 }
