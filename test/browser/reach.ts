@@ -115,7 +115,8 @@ export const reachTests: readonly Test[] = [
       equal(await scheme(), "light", "theme after typing t in a field");
       await page.keyboard.press("Escape");
       await page.keyboard.press("Control+k");
-      await page.getByPlaceholder(/A token, a context/).fill("hebrew");
+      await page.getByRole("dialog", { name: "Find" }).waitFor();
+      await page.keyboard.type("hebrew");
       await page
         .getByRole("option", { name: /Hebrew letters/ })
         .first()

@@ -21,7 +21,11 @@ export function Palette({
   const [text, setText] = useState("");
   const navigate = useNavigate();
   const asked = useDelayed(text.trim(), 150);
-  useEffect(() => ref.current?.showModal(), []);
+  useEffect(() => {
+    ref.current?.showModal();
+    // The dialog would give focus to the list's own frame.
+    ref.current?.querySelector("input")?.focus();
+  }, []);
 
   const homeData = useQuery(home);
   const summary = useQuery({ ...dictionaryQuery(dictionary ?? ""), enabled: !!dictionary });
@@ -72,7 +76,6 @@ export function Palette({
         onValueChange={setChosen}
       >
         <Command.Input
-          autoFocus
           value={text}
           onValueChange={setText}
           placeholder="A token, a context, a feature’s number, a command"

@@ -157,12 +157,15 @@ export function Grounds({ claim }: { claim: Claim }) {
 export function ClaimTable({
   claims,
   name = (claim) => claim.statement,
+  spell = (statement) => statement,
   head = true,
   narrow = false,
   axis = axisOf(claims),
 }: {
   claims: readonly Claim[];
   name?: (claim: Claim) => ReactNode;
+  /** Context ids of a statement as words. */
+  spell?: (statement: string) => string;
   head?: boolean;
   /** In a narrow plate the drawing, the value and the verdict; the rest on asking. */
   narrow?: boolean;
@@ -225,7 +228,9 @@ export function ClaimTable({
               {open === claim.id && (
                 <tr className="more">
                   <td colSpan={narrow ? 4 : 6}>
-                    {sentence(claim.statement)} <Grounds claim={claim} />
+                    <div>
+                      {sentence(spell(claim.statement))} <Grounds claim={claim} />
+                    </div>
                   </td>
                 </tr>
               )}

@@ -12,7 +12,8 @@ import { int, layerOf, short, shortDictionary } from "../words.ts";
 import { Foot } from "./foot.tsx";
 import { type Level, levels, type Stop, ZoomRule } from "./zoom-rule.tsx";
 
-const Palette = lazy(() => import("./palette.tsx").then((m) => ({ default: m.Palette })));
+const loadPalette = () => import("./palette.tsx");
+const Palette = lazy(() => loadPalette().then((m) => ({ default: m.Palette })));
 const Help = lazy(() => import("./help.tsx").then((m) => ({ default: m.Help })));
 
 export interface ShellProps {
@@ -112,7 +113,7 @@ export function Shell(props: ShellProps) {
       } else if (event.altKey && event.code === "KeyT") {
         event.preventDefault();
         toggleTables();
-      }
+      } else if (event.key === "Control" || event.key === "Meta") void loadPalette();
     };
     window.addEventListener("keydown", listen);
     return () => window.removeEventListener("keydown", listen);

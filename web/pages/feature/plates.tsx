@@ -43,7 +43,11 @@ export function IsItOneThing({ page }: { page: FeaturePage }) {
           : undefined
       }
     >
-      <ClaimTable claims={page.claims} name={(c) => shortClaim(c, page)} />
+      <ClaimTable
+        claims={page.claims}
+        name={(c) => shortClaim(c, page)}
+        spell={(text) => claimWords(text, page)}
+      />
       <PendingNote claims={page.claims} dictionary={page.dictionary} />
     </Plate>
   );
@@ -53,7 +57,12 @@ export function IsItOneThing({ page }: { page: FeaturePage }) {
 export function claimWords(statement: string, page: FeaturePage): string {
   const ids = new Set([page.best_context, ...page.contexts.map((c) => c.context)]);
   let text = statement;
-  for (const id of ids) if (id?.includes("-")) text = text.replaceAll(id, words(id));
+  for (const id of ids)
+    if (id !== null && words(id) !== id)
+      text = text.replace(
+        new RegExp(`(?<![\\w-])${id.replace(/[^\w-]/g, "")}(?![\\w-])`, "g"),
+        words(id),
+      );
   return text;
 }
 
@@ -93,6 +102,7 @@ export function Contexts({
         claims={claims}
         narrow
         head={false}
+        spell={(text) => claimWords(text, page)}
         axis={axisOf(claims)}
         name={(claim) => words(context.get(claim.id) ?? claim.id)}
       />

@@ -3,7 +3,7 @@ import { useState } from "react";
 import type { DictionarySummary, FeatureList } from "../../../src/api/types.ts";
 import { FacetHistogram } from "../../parts/histogram.tsx";
 import { axisOf, insideControl, ofClaim, Reading } from "../../parts/reading.tsx";
-import { figure, fixed, int, percent, power, verdictWord, words } from "../../words.ts";
+import { digitsOf, figure, fixed, int, percent, power, verdictWord, words } from "../../words.ts";
 import { type ListSearch, toggled } from "./params.ts";
 
 const few = 14;
@@ -160,7 +160,9 @@ function Judged({ summary }: { summary: DictionarySummary }) {
             </p>
             <Reading {...props} axis={[low, top]} />
             <p className="micro">
-              <span>{claim.control ? `control ${figure(claim.control)}` : ""}</span>
+              <span>
+                {claim.control ? `control ${figure(claim.control, digitsOf(claim.estimate))}` : ""}
+              </span>
               <span className={`ml-auto verdict ${claim.verdict}`}>
                 {verdictWord[claim.verdict]}
               </span>

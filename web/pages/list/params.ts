@@ -76,7 +76,12 @@ export function chipsOf(search: ListSearch, word: (context: string) => string): 
   if (search.alive) chips.push({ key: "alive", label: "alive", sign: "", value: "" });
   if (search.verdict)
     chips.push({ key: "verdict", label: "verdict", sign: "", value: search.verdict });
-  for (const part of search.context?.split(",") ?? [])
+  const contexts = search.context?.split(",") ?? [];
+  if (contexts.length > 3) {
+    chips.push({ key: "context", label: "context", sign: "", value: `${contexts.length} chosen` });
+    return chips;
+  }
+  for (const part of contexts)
     chips.push({ key: "context", label: "context", sign: "", value: word(part), part });
   return chips;
 }

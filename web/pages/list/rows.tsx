@@ -114,7 +114,7 @@ export const columns: readonly Column[] = [
   {
     key: "verdict",
     head: "verdict",
-    className: "h-md",
+    className: "h-sm",
     width: "66px",
     cell: (row) =>
       row.reading && (
@@ -127,7 +127,7 @@ export const columns: readonly Column[] = [
     key: "density",
     head: "density",
     sort: "density",
-    className: "num h-md",
+    className: "num h-sm",
     width: "60px",
     cell: (row) => percent(row.density),
   },
