@@ -168,8 +168,7 @@ function activeSums(
   const { fit, cells } = world;
   const { tokens, context, doc } = world.eval;
   const { of, n: D } = world.resamples.groups;
-  const { fitted, label, d_vocab } = fit;
-  const C = fit.n_contexts;
+  const { fitted, labelByContext: label, d_vocab: V } = fit;
   const J = judged.length;
   const A = at * D;
   const AA = A + D;
@@ -187,7 +186,7 @@ function activeSums(
     out[S + d]! += a;
     out[SS + d]! += a * a;
     out[F + d]!++;
-    const known = v < d_vocab && fitted[v] === 1;
+    const known = v < V && fitted[v] === 1;
     if (known) {
       out[A + d]! += a;
       out[AA + d]! += a * a - 2 * mean[v]! * a;
@@ -195,7 +194,7 @@ function activeSums(
     for (let j = 0, row = F + D + d; j < J; j++, row += contextRows * D) {
       const c = contexts[j]!;
       const fires = a >= thresholds[j]!;
-      if (known) out[row]! -= a * label[v * C + c]!;
+      if (known) out[row]! -= a * label[c * V + v]!;
       if (fires) out[row + 3 * D]!++;
       if (own !== c) continue;
       if (known) out[row]! += a;

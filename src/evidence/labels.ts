@@ -23,6 +23,8 @@ export interface TokenFit {
   readonly fitted: Uint8Array;
   /** P(context | token), 0 for tokens that were not fitted. [d_vocab, n_contexts] */
   readonly label: Float64Array;
+  /** The same, context by context, for loops over tokens of few contexts. [n_contexts, d_vocab] */
+  readonly labelByContext: Float32Array;
 }
 
 /** Tokens rarer than `min` on select are left out of everything "given the token". */
@@ -43,7 +45,11 @@ export function fitTokens(
   for (let v = 0; v < d_vocab; v++)
     for (let c = 0; c < n_contexts; c++)
       label[v * n_contexts + c] = fitted[v] ? label[v * n_contexts + c]! / count[v]! : 0;
-  return { d_vocab, n_contexts, min, count, fitted, label };
+  const labelByContext = new Float32Array(label.length);
+  for (let v = 0; v < d_vocab; v++)
+    for (let c = 0; c < n_contexts; c++)
+      labelByContext[c * d_vocab + v] = label[v * n_contexts + c]!;
+  return { d_vocab, n_contexts, min, count, fitted, label, labelByContext };
 }
 
 /** Sums over one split that depend on labels only, so they are shared by all units. */
