@@ -83,7 +83,7 @@ export async function grow(
       store: folderStore(join(input.out, "growth")),
     },
     context,
-    ortBackend({ threads: context.threads }),
+    ortBackend({ threads: context.threads, denormalsAsZero: true }),
   );
   const model = makeModel(recipe.model, grown.weights, tokenizer);
   const { hash } = await saveModel(store, model, { dtype: "float16", tokenizerFile });

@@ -10,9 +10,17 @@ export interface JobEntry {
 }
 
 const registry: Readonly<Record<string, () => Promise<JobEntry>>> = {
+  demo: async () => {
+    const job = await import("./demo.ts");
+    return { input: job.DemoInputSchema, run: job.demo };
+  },
   grow: async () => {
     const job = await import("./grow.ts");
     return { input: job.GrowInputSchema, run: job.grow };
+  },
+  train: async () => {
+    const job = await import("./train.ts");
+    return { input: job.TrainInputSchema, run: job.train };
   },
   rehearsal: async () => {
     const job = await import("./rehearsal.ts");

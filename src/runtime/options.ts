@@ -5,6 +5,8 @@ import type { InferenceSession } from "onnxruntime-node";
 export interface SessionSettings {
   threads: number;
   prepack: boolean;
+  /** Flush numbers below 1e-38 to zero: see `OrtOptions`. */
+  denormalsAsZero?: boolean;
   /** The folder that external data lies in, when the program refers to any. */
   externalFolder?: string;
 }
@@ -37,6 +39,7 @@ export function sessionEntries(settings: SessionSettings): Record<string, string
     force_spinning_stop: "1",
     // Without pre-packing, weights stay where they are and all sessions share them.
     ...(settings.prepack ? {} : { disable_prepacking: "1" }),
+    ...(settings.denormalsAsZero ? { set_denormal_as_zero: "1" } : {}),
     ...(settings.externalFolder === undefined
       ? {}
       : { model_external_initializers_file_folder_path: settings.externalFolder }),

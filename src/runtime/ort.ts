@@ -28,12 +28,19 @@ export interface OrtOptions {
   threads?: number;
   /** What loaded sessions may weigh together before the least recently used are released. */
   cacheBytes?: number;
+  /**
+   * Softmax over a causal mask makes denormals, which cost ten times as much as other numbers. Counts when it is set
+   * by the first session of a process, and then for all of that process, JavaScript's own arithmetic included: for
+   * processes that do nothing else.
+   */
+  denormalsAsZero?: boolean;
 }
 
 /** Runs on the CPU. `run` blocks the calling thread for as long as the program runs. */
 export function ortBackend({
   threads = defaultThreads(),
   cacheBytes = 2 ** 30,
+  denormalsAsZero,
 }: OrtOptions = {}): Backend & { sessions(): { loaded: number; bytes: number } } {
   const cache = byteCache<InferenceSession>({
     budget: cacheBytes,
@@ -46,7 +53,7 @@ export function ortBackend({
     name: "onnxruntime",
     async compile(program, options = {}) {
       const ort = await loadOrt();
-      const settings = settingsFor(program, { threads, ...options });
+      const settings = settingsFor(program, { threads, denormalsAsZero, ...options });
       const key = [program.hash, program.externalFolder ?? "", JSON.stringify(settings)].join(" ");
       const names = program.outputs.map(({ name }) => name);
       let released = false;
@@ -126,11 +133,15 @@ export function ortBackend({
   };
 }
 
-function settingsFor(program: Program, options: CompileOptions & { threads: number }) {
+function settingsFor(
+  program: Program,
+  options: CompileOptions & { threads: number; denormalsAsZero?: boolean },
+) {
   return {
     // ScatterND with a reduction races in ORT's CPU kernel: two threads may lose an update.
     threads: racing(program.bytes) ? 1 : options.threads,
     prepack: options.prepack ?? false,
+    denormalsAsZero: options.denormalsAsZero,
     externalFolder: program.externalFolder,
   };
 }

@@ -57,7 +57,12 @@ describe.each(backends)("the $name backend", (backend) => {
 });
 
 describe("options", () => {
-  const every = sessionEntries({ threads: 1, prepack: false, externalFolder: "/x" });
+  const every = sessionEntries({
+    threads: 1,
+    prepack: false,
+    denormalsAsZero: true,
+    externalFolder: "/x",
+  });
 
   test("are all keys that this ONNX Runtime knows", () => {
     if (process.platform !== "linux") return console.warn("skipped: looks into the Linux library");

@@ -1,0 +1,178 @@
+// What has a dictionary found so far? A quick look during training, context by context.
+
+import { activationStream } from "../activations/index.ts";
+import { margins } from "../analysis/readings.ts";
+import { recordSplit } from "../analysis/record.ts";
+import { stripMaker } from "../analysis/strips.ts";
+import { neuronFigures } from "../analysis/survey.ts";
+import type { Context } from "../base/progress.ts";
+import { openCoder } from "../dictionaries/coder.ts";
+import type { Dictionary } from "../dictionaries/dictionary.ts";
+import { meanLoss } from "../dictionaries/metrics.ts";
+import { constantReconstructor, dictionaryReconstructor } from "../dictionaries/reconstruct.ts";
+import type { FeatureColumns } from "../dictionaries/sparse.ts";
+import { type Verdict, verdictOf } from "../evidence/claim.ts";
+import type { ControlFigures } from "../evidence/control.ts";
+import { denseMoments, type Moments } from "../evidence/correlate.ts";
+import { type ContextFigure, columnOf, type Ground, measureContexts } from "../evidence/judge.ts";
+import { type LossOptions, lossWith } from "../hooks/index.ts";
+import { siteWidth } from "../models/index.ts";
+import type { TokenRows } from "../text/pack.ts";
+import type { ContextProgress } from "../workspace/run-state.ts";
+import { firstRows, groundOf, type Study } from "./study.ts";
+
+/** Rows of each split that a look reads: 40,000 tokens, two seconds. */
+const lookRows = 160;
+const lossRows = 16;
+
+/** A smaller study of the same texts, and what its neurons do: made once, used by every look. */
+export interface Lookout {
+  study: Study;
+  neurons: ReturnType<typeof neuronFigures>;
+  losses: { clean: number; zero: number };
+  lossRows: TokenRows;
+}
+
+export async function openLookout(whole: Study, context: Context): Promise<Lookout> {
+  const select = firstRows(whole.select, lookRows);
+  const judged = firstRows(whole.eval, lookRows);
+  const small = { ...whole, select, eval: judged };
+  const ground = await groundOf(small, 10);
+  const study = { ...small, ground };
+  const neurons = neuronFigures(
+    await neuronMoments(study, select, context),
+    await neuronMoments(study, judged, context),
+    ground,
+  );
+  const few = firstRows(judged, lossRows);
+  const { model, backend, site } = whole;
+  const ce = async (splice?: LossOptions): Promise<number> =>
+    meanLoss((await lossWith(model, backend, few, splice, context)).ce);
+  const zero = new Float32Array(siteWidth(model.config, site));
+  return {
+    study,
+    neurons,
+    lossRows: few,
+    losses: {
+      clean: await ce(),
+      zero: await ce({ site, replace: constantReconstructor(zero) }),
+    },
+  };
+}
+
+async function neuronMoments(
+  { model, backend, site, ground }: Study,
+  rows: TokenRows,
+  context: Context,
+): Promise<Moments> {
+  const neurons = denseMoments(siteWidth(model.config, site), rows, ground.fit);
+  const stream = activationStream(model, backend, rows, { site }, context);
+  for await (const { acts, rows: range } of stream) neurons.add(acts, range[0] * rows.n_ctx);
+  return neurons.done();
+}
+
+export interface Look {
+  rows: ContextProgress[];
+  figures: ContextFigure[];
+  CE_recovered: number;
+}
+
+/** Reads the small splits with the dictionary as it is now. `tokens` says when. */
+export async function look(
+  { study, neurons, losses, lossRows: few }: Lookout,
+  dictionary: Dictionary,
+  tokens: number,
+  { control }: { control?: ControlFigures },
+  context: Context,
+): Promise<Look> {
+  const coder = await openCoder(dictionary, study.backend);
+  try {
+    const source = { ...study, coder };
+    const columnsOf = async (rows: TokenRows): Promise<FeatureColumns> =>
+      (await recordSplit(rows, study.ground.fit, source, { neurons: false }, context)).columns;
+    const columns = { select: await columnsOf(study.select), eval: await columnsOf(study.eval) };
+    const figures = await measureContexts(columns, study.ground);
+    const { ce } = await lossWith(
+      study.model,
+      study.backend,
+      few,
+      { site: study.site, replace: dictionaryReconstructor(coder) },
+      context,
+    );
+    const rows = study.ground.contexts.map((c) =>
+      progressOf(study.ground, c, {
+        figures,
+        columns: columns.eval,
+        neurons,
+        control,
+        tokens,
+        study,
+      }),
+    );
+    const CE_recovered = (losses.zero - meanLoss(ce)) / (losses.zero - losses.clean);
+    return { rows, figures, CE_recovered };
+  } finally {
+    await coder.release();
+  }
+}
+
+interface Seen {
+  figures: readonly ContextFigure[];
+  columns: FeatureColumns;
+  neurons: Lookout["neurons"];
+  control?: ControlFigures;
+  tokens: number;
+  study: Study;
+}
+
+function progressOf(
+  ground: Ground,
+  c: number,
+  { figures, columns, neurons, control, tokens, study }: Seen,
+): ContextProgress {
+  const context = ground.eval.contexts[c]!;
+  const figure = figures.find((one) => one.context === context);
+  if (figure === undefined)
+    return { context, feature: null, reading: null, appeared_at: null, history: [], example: null };
+  const neuron = neurons[c]?.r_given_token ?? null;
+  const against = control?.contexts[context]?.figures.r_given_token ?? null;
+  const column = columnOf(columns, figure.unit);
+  let strongest = 0;
+  let inside = 0;
+  for (let i = 0; i < column.value.length; i++) {
+    if (column.value[i]! > column.value[strongest]!) strongest = i;
+    if (ground.eval.context[column.token[i]!] === c) inside += column.value[i]!;
+  }
+  const share = figure.peak > 0 ? inside / ground.evalSums.n_context[c]! / figure.peak : 0;
+  const { strip } = stripMaker(ground.eval, study.tokenizer);
+  return {
+    context,
+    feature: figure.unit,
+    reading: {
+      estimate: figure.r_given_token,
+      control: against,
+      neuron,
+      verdict: verdict(figure, neuron, against),
+    },
+    appeared_at: neuron !== null && figure.r_given_token.value > neuron ? tokens : null,
+    history: [[tokens, share]],
+    example: column.value.length > 0 ? strip(column, column.token[strongest]!, figure.peak) : null,
+  };
+}
+
+function verdict(
+  { r_given_token }: ContextFigure,
+  neuron: number | null,
+  control: NonNullable<ContextProgress["reading"]>["control"],
+): Verdict {
+  return verdictOf({
+    better: "higher",
+    estimate: r_given_token,
+    control,
+    baselines:
+      neuron === null
+        ? []
+        : [{ kind: "best-neuron", unit: null, value: neuron, low: null, high: null }],
+    margin: margins.r_given_token,
+  });
+}
