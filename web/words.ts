@@ -185,6 +185,12 @@ export function shortDictionary(id: string, model?: string): string {
   return model && id.startsWith(`${model}-`) ? id.slice(model.length + 1) : id;
 }
 
+/** With its capital and its full stop. */
+export function sentence(text: string): string {
+  const said = text.slice(0, 1).toUpperCase() + text.slice(1);
+  return /[.!?…]$/.test(said) ? said : `${said}.`;
+}
+
 /** A name is a context's id, or a token "in" a context, or words already. */
 export function nameWords(name: string): string {
   if (/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) return words(name);

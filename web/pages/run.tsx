@@ -13,7 +13,7 @@ import { Shell } from "../parts/shell.tsx";
 import { Stages } from "../parts/stages.tsx";
 import { Empty, Loading, Refused, Stale } from "../parts/states.tsx";
 import { Views } from "../parts/views.tsx";
-import { bytes, duration, fixed, int, short } from "../words.ts";
+import { bytes, duration, fixed, int, sentence, short } from "../words.ts";
 
 type Feed = { state: "open" | "ended" } | { state: "lost"; since: number };
 
@@ -297,7 +297,7 @@ function Interruption({ state }: { state: RunState }) {
     return (
       <section className="state" role="alert" data-state="failed">
         <h2 className="alarm">▲ Failed</h2>
-        <p className="claim">{state.problem.detail ?? state.problem.title}</p>
+        <p className="claim">{sentence(state.problem.detail ?? state.problem.title)}</p>
         <code>{state.problem.code}</code>
         {state.problem.wanted && <code>wanted {state.problem.wanted}</code>}
         {state.problem.got && <code>found {state.problem.got}</code>}

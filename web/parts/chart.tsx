@@ -36,6 +36,14 @@ function pathOf(
   return parts.length > 0 ? `M${parts.join("L")}` : "";
 }
 
+/** Where a label stands at the end of the axis: away from the other line, over both near the floor. */
+function labelAt(own: number, other: number): number {
+  const under = own > other;
+  if (!under) return own - 7;
+  if (own + 16 <= height + 4) return own + 16;
+  return own - other < 22 ? other - 20 : own - 7;
+}
+
 /** Round steps in the unit of the whole: 0, 2, 4 … 10 M. */
 export function tokenTicks(total: number, wide: number): { at: number; text: string }[] {
   const raw = total / Math.max(2, wide);
@@ -116,7 +124,9 @@ export function Chart(props: ChartProps) {
               <text
                 className="k halo"
                 x={inside ? x(now) - 8 : x(now) + 8}
-                y={y(last[1]) + (inside ? (apart < 0 ? 16 : -7) : 4)}
+                y={
+                  inside ? labelAt(y(last[1]), lastControl ? controlY : height + 8) : y(last[1]) + 4
+                }
                 textAnchor={inside ? "end" : "start"}
                 fontWeight={600}
                 style={{ fontWeight: 600 }}
@@ -131,7 +141,7 @@ export function Chart(props: ChartProps) {
               x={
                 inside ? x(Math.max(now, lastControl[0])) - 8 : x(Math.max(now, lastControl[0])) + 8
               }
-              y={controlY + (inside ? (apart < 0 ? -7 : 16) : 4) + (inside ? 0 : nudge)}
+              y={inside ? labelAt(controlY, last ? y(last[1]) : 0) : controlY + 4 + nudge}
               textAnchor={inside ? "end" : "start"}
             >
               control {write(lastControl[1])}

@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from "react";
 import { useDelayed } from "../app/hooks.ts";
 import { dictionary as dictionaryQuery, features, home } from "../app/queries.ts";
 import { toggleTheme } from "../app/theme.ts";
-import { fixed, nameWords, words } from "../words.ts";
+import { fixed, indexWord, nameWords, words } from "../words.ts";
 
 export function Palette({
   dictionary,
@@ -95,7 +95,7 @@ export function Palette({
                   value={`row${row.index}`}
                   onSelect={go(`/d/${dictionary}/${row.index}`)}
                 >
-                  <span className="spec q2">{row.index}</span>
+                  <span className="spec q2">{indexWord(row.index, summary.data?.d_sae)}</span>
                   <span className="claim">
                     {row.name ? nameWords(row.name) : "nothing can be said"}
                   </span>

@@ -15,6 +15,7 @@ import {
   fixed,
   int,
   plusMinus,
+  sentence,
   short,
   verdictWord,
 } from "../words.ts";
@@ -240,10 +241,6 @@ export function ClaimTable({
       </tbody>
     </table>
   );
-}
-
-function sentence(statement: string): string {
-  return `${statement.slice(0, 1).toUpperCase()}${statement.slice(1)}.`;
 }
 
 /** The empty place's command, once under a table where controls are missing. */

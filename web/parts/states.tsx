@@ -1,6 +1,7 @@
 // What stands on a page that is empty, loading, refused or out of date?
 import { type ReactNode, useEffect, useState } from "react";
 import { ApiProblem } from "../app/api.ts";
+import { sentence } from "../words.ts";
 
 export function Empty({
   name = "Empty",
@@ -49,7 +50,7 @@ export function Refused({ error, retry }: { error: unknown; retry?: () => void }
   return (
     <section className="state" role="alert" data-state="error">
       <h2 className="alarm">▲ {problem ? "Refused" : "No answer"}</h2>
-      <p className="claim">{problem ? (problem.detail ?? problem.title) : message}</p>
+      <p className="claim">{sentence(problem ? (problem.detail ?? problem.title) : message)}</p>
       {problem && <code>{problem.code}</code>}
       {problem && (problem.wanted !== undefined || problem.got !== undefined) && (
         <dl>
