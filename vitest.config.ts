@@ -1,12 +1,15 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 
-export default defineConfig({
+const long = "**/*.long.test.ts";
+
+// `--mode long` runs the tests that take minutes, and only those.
+export default defineConfig(({ mode }) => ({
   test: {
-    include: ["src/**/*.test.ts", "test/**/*.test.ts", "web/**/*.test.ts"],
-    exclude: ["**/*.long.test.ts", "test/browser/**", "node_modules/**", "dist/**"],
-    testTimeout: 30_000,
+    include: mode === "long" ? [long] : ["{src,test,web}/**/*.test.ts"],
+    exclude: [...configDefaults.exclude, ...(mode === "long" ? [] : [long])],
+    testTimeout: mode === "long" ? 600_000 : 30_000,
     hookTimeout: 60_000,
     pool: "forks",
     maxWorkers: 2,
   },
-});
+}));
