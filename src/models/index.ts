@@ -18,7 +18,7 @@ export {
 export { trainingProgram } from "./grow-program.ts";
 export { initWeights } from "./init.ts";
 export { nextTokenLosses } from "./loss.ts";
-export { listOrganisms, loadOrganism, organismsFolder } from "./organisms.ts";
+export { listOrganisms, loadOrganism, organismFolder, organismsFolder } from "./organisms.ts";
 export { permutedModel } from "./permuted.ts";
 export {
   type Axis,

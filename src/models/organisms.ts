@@ -21,8 +21,8 @@ export async function listOrganisms(folder = organismsFolder()): Promise<string[
     .sort();
 }
 
-/** By the name of a bundled one, or by the path of any folder that `saveModel` wrote. */
-export async function loadOrganism(nameOrFolder: string): Promise<Model> {
+/** The folder of a bundled one by its name, or of any model that `saveModel` wrote by its path. */
+export async function organismFolder(nameOrFolder: string): Promise<string> {
   const bundled = join(organismsFolder(), nameOrFolder);
   const folder = [bundled, nameOrFolder].find((path) => existsSync(join(path, "config.json")));
   if (folder === undefined)
@@ -30,5 +30,9 @@ export async function loadOrganism(nameOrFolder: string): Promise<Model> {
       got: nameOrFolder,
       wanted: (await listOrganisms()).join(", ") || "a folder with config.json",
     });
-  return loadModel(folderStore(folder));
+  return folder;
+}
+
+export async function loadOrganism(nameOrFolder: string): Promise<Model> {
+  return loadModel(folderStore(await organismFolder(nameOrFolder)));
 }

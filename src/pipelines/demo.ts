@@ -1,16 +1,15 @@
 // The whole path on one model: train a dictionary, look while it learns, describe it, then do the same to the control.
 import { z } from "zod";
 import { applyControl } from "../analysis/apply-control.ts";
-import type { DescribeResult } from "../analysis/describe.ts";
-import { describeDictionary, measureDictionary } from "../analysis/describe-dictionary.ts";
+import { measureDictionary } from "../analysis/describe-dictionary.ts";
 import { throwIfStopped } from "../base/progress.ts";
-import { type Coder, openCoder } from "../dictionaries/coder.ts";
+import { openCoder } from "../dictionaries/coder.ts";
 import type { Dictionary } from "../dictionaries/dictionary.ts";
-import type { Claim } from "../evidence/claim.ts";
 import { type ControlFigures, poolControls } from "../evidence/control.ts";
-import { permutedModel } from "../models/index.ts";
 import { dictionaryId, layout } from "../workspace/layout.ts";
 import { packageVersion } from "../workspace/package.ts";
+import { permutedControl } from "./controls.ts";
+import { writePages } from "./describe.ts";
 import type { JobContext } from "./events.ts";
 import { contextSummaries, type Figures, figuresOf, heldOutDensity } from "./figures.ts";
 import { type Lookout, look, openLookout } from "./look.ts";
@@ -37,8 +36,6 @@ const batch = 4096;
 const lr = 1.2e-3;
 /** Looks while it learns. */
 const looks = 12;
-/** The permutation of the control; the same for every dictionary of a model. */
-const controlSeed = 7;
 
 export async function demo(input: DemoInput, context: JobContext): Promise<Figures> {
   const { model, site, d_sae, k, seed } = input;
@@ -89,7 +86,7 @@ export async function demo(input: DemoInput, context: JobContext): Promise<Figur
         contextSummaries(study, described, control, seed),
       );
     if (!input.control) return finish();
-    const control = await controlOf(study, settings, context);
+    const control = await controlFigures(study, settings, context);
     const prefix = layout.bundle(id);
     await applyControl(context.store, prefix, control, { version: packageVersion() }, quiet);
     context.onEvent({ type: "bundle", dictionary: id, revision: 3, state: "controlled" });
@@ -154,60 +151,19 @@ async function sayContexts(
   context.onEvent({ type: "metric", tokens, values: { CE_recovered: seen.CE_recovered } });
 }
 
-async function writePages(
-  study: Study,
-  coder: Coder,
-  pages: { id: string; revision: number; state: "interim" | "described"; claims?: Claim[] },
-  context: JobContext,
-): Promise<DescribeResult> {
-  const { model, tokenizer, select, contexts, hashes } = study;
-  const described = await describeDictionary(
-    {
-      model,
-      dictionary: coder.dictionary,
-      tokenizer,
-      select,
-      eval: study.eval,
-      contexts,
-      store: context.store,
-      prefix: layout.bundle(pages.id),
-      inputs: { model: model.hash, tokenizer: tokenizer.hash, ...hashes },
-      version: packageVersion(),
-      ...pages,
-    },
-    coder,
-    study.backend,
-    {
-      signal: context.signal,
-      onProgress: ({ done, total, unit, stage: part }) => {
-        if (part === "describe" && pages.state === "described")
-          context.onProgress({ stage: "describe", done, total, unit });
-      },
-    },
-  );
-  const { id, revision, state } = pages;
-  context.onEvent({ type: "bundle", dictionary: id, revision, state });
-  return described;
-}
-
-/** The same budget where nothing was learned: every weight matrix's entries permuted. */
-async function controlOf(
+/** The same budget where nothing was learned. */
+async function controlFigures(
   study: Study,
   settings: DictionarySettings,
   context: JobContext,
 ): Promise<ControlFigures> {
-  const model = permutedModel(study.model, controlSeed);
+  const { signal, store } = context;
   const total = settings.steps * settings.batch;
-  const { d_sae, k, seed } = settings;
-  const id = dictionaryId({ model: model.config.name, d_sae, k, seed });
-  const permuted: Study = { ...study, model };
   return stage("control", context, async () => {
-    const dictionary = await keptDictionary(permuted, settings, {
-      store: context.store,
-      prefix: layout.dictionary(id),
+    const { model, dictionary } = await permutedControl(study, settings, {
+      store,
       watch: {
-        signal: context.signal,
-        lookEvery: Math.max(1, Math.floor(settings.steps / 4)),
+        signal,
         onMetrics: ({ tokens, FVU, L0, dead }) => {
           context.onProgress({ stage: "control", done: tokens, total, unit: "tokens" });
           const values = { "control.FVU": FVU, "control.L0": L0, "control.dead": dead };
@@ -217,10 +173,11 @@ async function controlOf(
     });
     const coder = await openCoder(dictionary, study.backend);
     const input = { model, dictionary, select: study.select, eval: study.eval };
-    const quiet = { signal: context.signal };
-    const measured = await measureDictionary(input, study.ground, coder, study.backend, quiet);
+    const { figures, shapes } = await measureDictionary(input, study.ground, coder, study.backend, {
+      signal,
+    });
     await coder.release();
-    return poolControls("permuted-weights", [measured.figures], study.contexts, measured.shapes);
+    return poolControls("permuted-weights", [figures], study.contexts, shapes);
   });
 }
 

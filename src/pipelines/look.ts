@@ -1,10 +1,7 @@
 // What has a dictionary found so far? A quick look during training, context by context.
 
-import { activationStream } from "../activations/index.ts";
 import { margins } from "../analysis/readings.ts";
-import { recordSplit } from "../analysis/record.ts";
 import { stripMaker } from "../analysis/strips.ts";
-import { neuronFigures } from "../analysis/survey.ts";
 import type { Context } from "../base/progress.ts";
 import { openCoder } from "../dictionaries/coder.ts";
 import type { Dictionary } from "../dictionaries/dictionary.ts";
@@ -13,13 +10,13 @@ import { constantReconstructor, dictionaryReconstructor } from "../dictionaries/
 import type { FeatureColumns } from "../dictionaries/sparse.ts";
 import { type Verdict, verdictOf } from "../evidence/claim.ts";
 import type { ControlFigures } from "../evidence/control.ts";
-import { denseMoments, type Moments } from "../evidence/correlate.ts";
 import { type ContextFigure, columnOf, type Ground, measureContexts } from "../evidence/judge.ts";
 import { type LossOptions, lossWith } from "../hooks/index.ts";
 import { siteWidth } from "../models/index.ts";
 import type { TokenRows } from "../text/pack.ts";
 import type { ContextProgress } from "../workspace/run-state.ts";
 import { firstRows, groundOf, type Study } from "./study.ts";
+import { bestNeurons, unitPair } from "./units.ts";
 
 /** Rows of each split that a look reads: 40,000 tokens, two seconds. */
 const lookRows = 160;
@@ -28,7 +25,7 @@ const lossRows = 16;
 /** A smaller study of the same texts, and what its neurons do: made once, used by every look. */
 export interface Lookout {
   study: Study;
-  neurons: ReturnType<typeof neuronFigures>;
+  neurons: Awaited<ReturnType<typeof bestNeurons>>;
   losses: { clean: number; zero: number };
   lossRows: TokenRows;
 }
@@ -39,11 +36,7 @@ export async function openLookout(whole: Study, context: Context): Promise<Looko
   const small = { ...whole, select, eval: judged };
   const ground = await groundOf(small, 10);
   const study = { ...small, ground };
-  const neurons = neuronFigures(
-    await neuronMoments(study, select, context),
-    await neuronMoments(study, judged, context),
-    ground,
-  );
+  const neurons = await bestNeurons(study, context);
   const few = firstRows(judged, lossRows);
   const { model, backend, site } = whole;
   const ce = async (splice?: LossOptions): Promise<number> =>
@@ -60,17 +53,6 @@ export async function openLookout(whole: Study, context: Context): Promise<Looko
   };
 }
 
-async function neuronMoments(
-  { model, backend, site, ground }: Study,
-  rows: TokenRows,
-  context: Context,
-): Promise<Moments> {
-  const neurons = denseMoments(siteWidth(model.config, site), rows, ground.fit);
-  const stream = activationStream(model, backend, rows, { site }, context);
-  for await (const { acts, rows: range } of stream) neurons.add(acts, range[0] * rows.n_ctx);
-  return neurons.done();
-}
-
 export interface Look {
   rows: ContextProgress[];
   figures: ContextFigure[];
@@ -85,12 +67,9 @@ export async function look(
   { control }: { control?: ControlFigures },
   context: Context,
 ): Promise<Look> {
+  const columns = await unitPair(study, dictionary, {}, context);
   const coder = await openCoder(dictionary, study.backend);
   try {
-    const source = { ...study, coder };
-    const columnsOf = async (rows: TokenRows): Promise<FeatureColumns> =>
-      (await recordSplit(rows, study.ground.fit, source, { neurons: false }, context)).columns;
-    const columns = { select: await columnsOf(study.select), eval: await columnsOf(study.eval) };
     const figures = await measureContexts(columns, study.ground);
     const { ce } = await lossWith(
       study.model,

@@ -18,6 +18,18 @@ const registry: Readonly<Record<string, () => Promise<JobEntry>>> = {
     const job = await import("./grow.ts");
     return { input: job.GrowInputSchema, run: job.grow };
   },
+  record: async () => {
+    const job = await import("./record.ts");
+    return { input: job.RecordInputSchema, run: job.record };
+  },
+  evaluate: async () => {
+    const job = await import("./evaluate.ts");
+    return { input: job.EvaluateInputSchema, run: job.evaluate };
+  },
+  describe: async () => {
+    const job = await import("./describe.ts");
+    return { input: job.DescribeInputSchema, run: job.describe };
+  },
   train: async () => {
     const job = await import("./train.ts");
     return { input: job.TrainInputSchema, run: job.train };

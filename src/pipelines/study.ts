@@ -7,14 +7,20 @@ import type { Context } from "../base/progress.ts";
 import { random } from "../base/random.ts";
 import type { Product } from "../evidence/bootstrap.ts";
 import { type Ground, layGround } from "../evidence/judge.ts";
-import { findSite, loadOrganism, type Model } from "../models/index.ts";
+import { findSite, loadOrganism, type Model, organismFolder } from "../models/index.ts";
 import { type Backend, ortBackend } from "../runtime/index.ts";
+import type { Document } from "../text/document.ts";
 import { carrier, generatorContexts } from "../text/generators.ts";
 import { endContext, type TokenRows } from "../text/pack.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { type Corpus, judgedRows, localCorpus } from "./texts.ts";
+import { readRecipe } from "./recipe.ts";
+import { type Corpus, judgedRows, localCorpus, recipeCorpus } from "./texts.ts";
 
 export interface Study {
+  /** What the model was asked for by: a name or a path. */
+  reference: string;
+  /** The model's folder, with its recipe beside the weights. */
+  folder: string;
   model: Model;
   tokenizer: Tokenizer;
   corpus: Corpus;
@@ -33,30 +39,38 @@ export interface Study {
 /** Generated texts are the same in every study, whatever its seed: figures are comparable. */
 const corpusSeed = 0;
 
-/**
- * `model` is a bundled organism, a model of this project folder, or any folder with a model.
- * Errors: `model/missing`, `site/unknown`, `model/tokenizer`.
- */
+export interface StudyInput {
+  /** A bundled organism, a model of this project folder, or any folder with a model. */
+  model: string;
+  site: string;
+  /** The project folder. */
+  folder?: string;
+  /** Judge on the held-out part of the texts that the model's recipe names, in this folder. */
+  texts?: string;
+}
+
+/** Errors: `model/missing`, `site/unknown`, `model/tokenizer`, `grow/texts`. */
 export async function openStudy(
-  { model: name, site, folder }: { model: string; site: string; folder?: string },
+  { model: reference, site, folder: project, texts }: StudyInput,
   { threads, ...context }: Context & { threads?: number },
 ): Promise<Study> {
-  const own = folder === undefined ? "" : join(folder, "models", name);
-  const model = await loadOrganism(own !== "" && existsSync(join(own, "config.json")) ? own : name);
+  const { model, tokenizer, folder } = await openModel(reference, project);
   findSite(model.config, site);
-  const { tokenizer } = model;
-  check(tokenizer !== undefined, "model/tokenizer", "this model has no tokenizer", {
-    where: name,
-    wanted: "tokenizer.json beside config.json",
-  });
   const backend = ortBackend({ threads });
   const { product } = backendProduct(backend);
-  const corpus = await localCorpus(corpusSeed, context);
-  const contexts = judgedContexts(corpus);
-  const options = { n_ctx: model.config.n_ctx, contexts: [...contexts, carrier, endContext] };
+  const corpus =
+    texts === undefined
+      ? await localCorpus(corpusSeed, context)
+      : await recipeCorpus(await readRecipe(join(folder, "recipe.json")), texts, context);
+  const source = texts === undefined ? "field-guide" : "file";
+  const contexts = judgedContexts(corpus, source);
+  const { n_ctx } = model.config;
+  const options = { n_ctx, source, contexts: [...contexts, carrier, endContext] } as const;
   const select = judgedRows(tokenizer, corpus, "select", options);
   const evaluated = judgedRows(tokenizer, corpus, "eval", options);
   return {
+    reference,
+    folder,
     model,
     tokenizer,
     corpus,
@@ -71,9 +85,26 @@ export async function openStudy(
   };
 }
 
-function judgedContexts({ documents }: Corpus): string[] {
-  const guide = documents.filter(({ source }) => source === "field-guide");
-  return [...new Set([...guide.map(({ context }) => context), ...generatorContexts])].sort();
+/** A model that can read text, and its folder. The project's own models come before bundled ones. */
+export async function openModel(
+  reference: string,
+  project?: string,
+): Promise<{ model: Model; tokenizer: Tokenizer; folder: string }> {
+  const own = project === undefined ? "" : join(project, "models", reference);
+  const isOwn = own !== "" && existsSync(join(own, "config.json"));
+  const folder = await organismFolder(isOwn ? own : reference);
+  const model = await loadOrganism(folder);
+  const { tokenizer } = model;
+  check(tokenizer !== undefined, "model/tokenizer", "this model has no tokenizer", {
+    where: folder,
+    wanted: "tokenizer.json beside config.json",
+  });
+  return { model, tokenizer, folder };
+}
+
+function judgedContexts({ documents }: Corpus, source: Document["source"]): string[] {
+  const judged = documents.filter((one) => one.source === source);
+  return [...new Set([...judged.map(({ context }) => context), ...generatorContexts])].sort();
 }
 
 /** `min`: a token id is fitted when it occurs so often on select. */

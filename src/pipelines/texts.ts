@@ -78,27 +78,49 @@ export interface JudgedTexts {
   hash: string;
 }
 
-/** Documents of each generator that a figure is taken over. */
-const generatedEach = 32;
+export interface JudgedOptions {
+  n_ctx: number;
+  contexts?: readonly string[];
+  /** Which natural texts: the field guide, or held-out parts of files that a recipe names. */
+  source?: "field-guide" | "file";
+  /** Documents of each generator. */
+  each?: number;
+}
+
+/** Of each context of files at most: as much as the field guide has, a few times over. */
+const fileDocumentsEach = 40;
 
 /**
- * The rows that figures are taken on: the field guide and the generators, nothing else, in a seeded order,
- * so that the end of one document is followed by any other. `select` to choose, `eval` to judge.
+ * The rows that figures are taken on: natural texts and generators, nothing else, in a seeded order, so that
+ * the end of one document is followed by any other. `select` to choose, `eval` to judge.
  */
 export function judgedRows(
   tokenizer: Tokenizer,
   corpus: Corpus,
   split: Split & ("select" | "eval"),
-  { n_ctx, contexts, each = generatedEach }: { n_ctx: number; contexts?: string[]; each?: number },
+  { n_ctx, contexts, source = "field-guide", each = 32 }: JudgedOptions,
 ): JudgedTexts {
+  const natural = corpus.documents.filter((one) => one.source === source && one.split === split);
   const documents = [
-    ...corpus.documents.filter((one) => one.source === "field-guide" && one.split === split),
+    ...(source === "file" ? firstOfEach(natural, fileDocumentsEach) : natural),
     ...corpus.generators.contexts.flatMap((kind) => corpus.generators.take(kind, split, each)),
   ];
   return {
     hash: documentsHash(documents),
     rows: packRows(tokenizer, random(1665).stream(split).shuffle(documents), { n_ctx, contexts }),
   };
+}
+
+function firstOfEach(documents: readonly Document[], limit: number): Document[] {
+  const seen = new Map<string, number>();
+  return random(0)
+    .stream("files")
+    .shuffle([...documents])
+    .filter(({ context }) => {
+      const n = (seen.get(context) ?? 0) + 1;
+      seen.set(context, n);
+      return n <= limit;
+    });
 }
 
 /** Shares of the tokens that a dictionary is trained on, by context. All of it is on every machine. */

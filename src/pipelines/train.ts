@@ -64,7 +64,7 @@ export async function train(
 
 /** The dictionary of these settings on this model: read when it is there, else trained and written. */
 export async function keptDictionary(
-  study: Pick<Study, "model" | "tokenizer" | "corpus" | "backend">,
+  study: Pick<Study, "reference" | "model" | "tokenizer" | "corpus" | "backend">,
   settings: DictionarySettings,
   {
     store,
@@ -83,7 +83,7 @@ export async function keptDictionary(
   const { seed, ...parameters } = settings;
   await writeManifest(store, prefix, {
     kind: "dictionary",
-    parameters: { ...parameters },
+    parameters: { ...parameters, model: study.reference },
     seed,
     inputs: { budget, model: study.model.hash, tokenizer: study.tokenizer.hash },
     files: ["cfg.json", "sae_weights.safetensors"],
