@@ -36,6 +36,7 @@ export {
   loadOrganism,
   type Model,
   type ModelConfig,
+  makeModel,
   permutedModel,
   saveModel,
   site,
