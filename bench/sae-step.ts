@@ -1,20 +1,18 @@
 // How long is one training step of a TopK dictionary, beside SAELens, dictionary_learning and sparsify?
-import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { random } from "../src/base/random.ts";
 import { plantedWorld } from "../src/dictionaries/planted.ts";
 import { trainDictionary } from "../src/dictionaries/train.ts";
 import { ortBackend } from "../src/runtime/ort.ts";
+import { median, say, size } from "./lib/line.ts";
+import { askPeer, noPeer } from "./lib/peer.ts";
 
-const [d_in, d_sae, k, batch, steps] = [512, 4096, 32, 4096, 15];
+const [d_in, d_sae, k, batch, steps] = [512, 4096, 32, 4096, size("STEPS", 15)];
 const setting = `${d_in} → ${d_sae}, k ${k}, batch ${batch}, Adam, unit decoder rows; median step, ms`;
 const peers = [
   { which: "saelens", name: "SAELens 6.54", bar: 3 },
-  { which: "dl", name: "dictionary_learning 0.1", bar: 3 },
+  { which: "dictionary_learning", name: "dictionary_learning 0.1", bar: 3 },
   { which: "sparsify", name: "sparsify 1.3", bar: 1.2 },
 ];
-
-const median = (times: number[]): number => times.sort((a, b) => a - b)[times.length >> 1]!;
 
 /** The median step, everything included but making the data; the first two steps warm up. */
 async function ourStep(): Promise<number> {
@@ -38,19 +36,7 @@ async function ourStep(): Promise<number> {
 }
 
 function peerStep(which: string): number | undefined {
-  const own = "bench/peers/venv/bin/python";
-  const python = process.env.PEERS_PYTHON ?? (existsSync(own) ? own : undefined);
-  if (python === undefined) return undefined;
-  try {
-    const sizes = [d_in, d_sae, batch, steps].map(String);
-    const out = execFileSync(python, ["bench/peers/sae_step.py", ...sizes, which], {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    return JSON.parse(out.trim().split("\n").at(-1)!).med_ms;
-  } catch {
-    return undefined;
-  }
+  return askPeer("sae_step.py", [which, d_in, d_sae, k, batch, steps])?.ms;
 }
 
 for (const { which, name, bar } of peers) {
@@ -59,14 +45,13 @@ for (const { which, name, bar } of peers) {
   const peer = peerStep(which);
   const ours = peer === undefined ? before : (before + (await ourStep())) / 2;
   const ratio = peer === undefined ? null : peer / ours;
-  const line = {
+  say({
     claim: `a dictionary's training step is at least ${bar} times as fast as ${name}`,
-    ours: Math.round(ours),
+    ours,
     peer: peer ?? null,
-    ratio: ratio === null ? null : Math.round(ratio * 100) / 100,
+    ratio,
     bar,
     ok: ratio === null ? null : ratio >= bar,
-    setting: ratio === null ? `${setting}; peer not installed (bench/peers/README.md)` : setting,
-  };
-  console.log(JSON.stringify(line));
+    setting: ratio === null ? `${setting}; ${noPeer}` : setting,
+  });
 }
