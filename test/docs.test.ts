@@ -1,0 +1,71 @@
+// Do the documents tell the truth: links, commands, and the code of the first page?
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { expect, test, vi } from "vitest";
+import { sourceFiles } from "../scripts/ratchets.ts";
+import { main } from "../src/cli/program.ts";
+import { listOrganisms } from "../src/index.ts";
+
+const readme = readFileSync("README.md", "utf8");
+
+test("every relative link leads somewhere", () => {
+  const dangling = sourceFiles()
+    .filter(({ path }) => path.endsWith(".md"))
+    .flatMap(({ path, text }) =>
+      [...text.matchAll(/\]\((?!https?:|mailto:|#)([^)\s#]+)/g)]
+        .map(([, to]) => ({ path, to: to! }))
+        .filter(({ to }) => !existsSync(resolve(dirname(path), decodeURI(to)))),
+    );
+  expect(dangling).toEqual([]);
+});
+
+async function help(...args: string[]): Promise<string> {
+  let said = "";
+  const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    said += text;
+    return true;
+  });
+  try {
+    await main([...args, "--help"]);
+  } finally {
+    write.mockRestore();
+  }
+  return said;
+}
+
+test("every command and every option stands on the first page", async () => {
+  const commands = [...(await help()).matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name!);
+  expect(commands.length).toBeGreaterThanOrEqual(8);
+  const shared = readme.slice(readme.indexOf("Every command knows"));
+  for (const command of commands.filter((name) => name !== "help")) {
+    const row = readme.split("\n").find((line) => line.startsWith(`| \`${command}\``));
+    expect(row, command).toBeDefined();
+    for (const [option] of (await help(command)).matchAll(/(?<=^ {2})--[\w-]+/gm))
+      expect(`${row}${shared}`, `${command} ${option}`).toContain(`\`${option}\``);
+  }
+});
+
+test("the code of the first page runs", { timeout: 120_000 }, async ({ skip }) => {
+  if (!(await listOrganisms()).includes("field-1l")) skip("field-1l is not bundled");
+  const code = readme.match(/```ts\n([\s\S]*?)```/)![1]!;
+  const door = JSON.stringify(pathToFileURL(resolve("src/index.ts")).href);
+  const folder = mkdtempSync(join(tmpdir(), "readme-"));
+  const file = join(folder, "code.ts");
+  writeFileSync(file, code.replaceAll('"micrographia"', door));
+  const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
+  try {
+    await import(pathToFileURL(file).href);
+    const [encoded] = log.mock.lastCall!;
+    expect(encoded.k).toBe(16);
+    expect(encoded.n_tokens).toBeGreaterThan(5);
+  } finally {
+    log.mockRestore();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("the changelog has a place for what comes", () => {
+  expect(readFileSync("CHANGELOG.md", "utf8")).toMatch(/^# Changelog\n\n## Unreleased$/m);
+});

@@ -1,0 +1,91 @@
+// Which names are public? A change of the API is a change of this list.
+import { expect, test } from "vitest";
+
+const names = async (door: Promise<object>): Promise<string> =>
+  Object.keys(await door)
+    .sort()
+    .join(" ");
+
+test("the usual path", async () => {
+  expect(await names(import("../src/index.ts"))).toMatchInlineSnapshot(
+    `"MicrographiaError ablate activationStream claim describeDictionary dictionaryReconstructor edit folderStore growModel isError listOrganisms loadDictionary loadModel loadOrganism loadTokenizer lossWith makeModel memoryStore openBundle openCoder ortBackend packRows permutedModel random readFieldGuide recordActivations referenceBackend replaceWith runWithCache saveDictionary saveModel shuffledBatches site sitesOf spliceFacts tensor trainDictionary verdictOf"`,
+  );
+});
+
+test("tensor", async () => {
+  expect(await names(import("../src/tensor/index.ts"))).toMatchInlineSnapshot(
+    `"allocate bytesPerElement f32 narrowBF16 narrowF16 sizeOf tensor toFloat32 widenBF16 widenF16 zeros"`,
+  );
+});
+
+test("storage", async () => {
+  expect(await names(import("../src/storage/index.ts"))).toMatchInlineSnapshot(
+    `"folderStore getText memoryStore putJson putText"`,
+  );
+});
+
+test("formats", async () => {
+  expect(await names(import("../src/formats/index.ts"))).toMatchInlineSnapshot(
+    `"encodeSafetensors frameSafetensors parseSafetensorsHeader readModel readSafetensor readSafetensors readSafetensorsHeader writeModel writeSafetensors"`,
+  );
+});
+
+test("graph", async () => {
+  expect(await names(import("../src/graph/index.ts"))).toMatchInlineSnapshot(
+    `"abs add and argmax avgPool cast clip concat constant conv2d crossEntropy cumsum div equal erf exp expand gather gelu geluTanh grad greater greaterEqual input interpret layerNorm less lessEqual log logSoftmax matmul max maxPool maximum mean min minimum mul neg not oneHot or pad pow print program relu reshape rmsNorm rsqrt scalar scatterAdd scatterAlong sigmoid sign silu slice softmax sqrt square squeeze sub sum takeAlong tanh topK transpose unsqueeze weight where"`,
+  );
+});
+
+test("runtime", async () => {
+  expect(await names(import("../src/runtime/index.ts"))).toMatchInlineSnapshot(
+    `"defaultThreads ortBackend outputLimitBytes racing referenceBackend rowsPerRun workShare"`,
+  );
+});
+
+test("nn", async () => {
+  expect(await names(import("../src/nn/index.ts"))).toMatchInlineSnapshot(
+    `"adamRates adamUpdate kaimingUniform normal schedule xavierNormal"`,
+  );
+});
+
+test("text", async () => {
+  expect(await names(import("../src/text/index.ts"))).toMatchInlineSnapshot(
+    `"carrier countWords defaultShares documentsHash endContext endOfText externalDocuments fieldGuideFolder fieldGuideHash fileDocuments findDuplicates generatorContexts generators intlDocuments loadTokenizer machineDocuments mixture mixtureRows packRows pretokenize readFieldGuide rowStream splitOf splits startPacking trainBpe"`,
+  );
+});
+
+test("models", async () => {
+  expect(await names(import("../src/models/index.ts"))).toMatchInlineSnapshot(
+    `"checkWeights contextLosses findSite forward growModel hashModel initWeights largestRowBytes listOrganisms loadModel loadOrganism makeModel nextTokenLosses organismFolder organismsFolder parseConfig permutedModel residual saveModel site siteShape siteWidth sites sitesOf trainingProgram unembed weightInputs weightShapes"`,
+  );
+});
+
+test("hooks", async () => {
+  expect(await names(import("../src/hooks/index.ts"))).toMatchInlineSnapshot(
+    `"ablate captureProgram checkTokens edit feedName lossProgram lossWith replaceWith rowsOf runWithCache tapOf"`,
+  );
+});
+
+test("activations", async () => {
+  expect(await names(import("../src/activations/index.ts"))).toMatchInlineSnapshot(
+    `"activationStream recordActivations shuffledBatches sumMoments"`,
+  );
+});
+
+test("dictionaries", async () => {
+  expect(await names(import("../src/dictionaries/index.ts"))).toMatchInlineSnapshot(
+    `"L0 bestCosines concatRows constantReconstructor countFirings dataPoints densityFacts dictionaryReconstructor finished fitPca foldScale fvuMeter loadDictionary loadTrainingState makeDictionary matchingPursuit meanLoss openCoder pcaReconstructor plantedWorld saveDictionary saveTrainingState spliceFacts toColumns topNeurons trainDictionary"`,
+  );
+});
+
+test("evidence", async () => {
+  expect(await names(import("../src/evidence/index.ts"))).toMatchInlineSnapshot(
+    `"ClaimSchema EstimateSchema ReadingSchema activationsAt auroc aurocInterval bestThreshold bootstrapInterval chooseThresholds chooseUnits claim columnMoments columnOf columnsAt contextClaims contextFigures correlations denseMoments densityMatched discrimination equalBands fieldNouns fitProbe fitTokens judgeChosen judgeUnit labelSums layGround lossClaims meanDifference measureContexts occurrences pairKeys peakOf plainProduct poolControls probeRows probeScores quantile quantileBands raisesNouns randomDirections randomUnits recovered resampleDocuments theToken tokenMeans tokenTableCorrelation verdictOf wilson"`,
+  );
+});
+
+test("analysis", async () => {
+  expect(await names(import("../src/analysis/index.ts"))).toMatchInlineSnapshot(
+    `"BandSchema ContextReadingSchema DictionarySummarySchema FeatureListSchema FeaturePageSchema FeatureRowSchema HistogramSchema IntervalSchema LogitSchema NeighbourSchema PieceSchema StripSchema TokenShareSchema applyControl backendProduct bundleFiles bundleWriter columnBuilder currentRevision describeColumns describeDictionary groundOf logitPath logitWeights measureDictionary nameOf nearestRows neuronMatcher neuronShares openBundle participationRatio probeCeiling recordSplit rowOf statementOf stripMaker summarizeLogits withControl"`,
+  );
+});
