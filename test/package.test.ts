@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { missingPlatforms } from "../scripts/lock-platforms.ts";
 import { sourceFiles, tooLong } from "../scripts/ratchets.ts";
 
 const read = (path: string) => JSON.parse(readFileSync(path, "utf8"));
@@ -42,6 +43,10 @@ test("the lock file is of this package", () => {
   const { dependencies, devDependencies } = lock.packages[""];
   expect(dependencies).toEqual(manifest.dependencies);
   expect(devDependencies).toEqual(manifest.devDependencies);
+});
+
+test("the lock file names the binaries of every platform: npm ci refuses it otherwise", () => {
+  expect(missingPlatforms(lock.packages)).toEqual({});
 });
 
 test("each door leads to a folder's names, with types first", () => {
