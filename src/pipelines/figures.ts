@@ -57,8 +57,7 @@ export function contextSummaries(
   control: ControlFigures | undefined,
   seed: number,
 ): ContextSummary[] {
-  const byName = ground.contexts.map((c) => [ground.eval.contexts[c]!, neurons[c]] as const);
-  const rivals = { neurons: Object.fromEntries(byName) };
+  const rivals = { neurons };
   return contextClaims(figures, ground, { control, rivals, seed });
 }
 

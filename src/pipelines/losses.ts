@@ -72,7 +72,7 @@ export async function lossesByRival(
 }
 
 /** Tokens that losses are taken over: the first rows of eval. */
-const lossRows = 256;
+const lossRows = 160;
 const sampleTokens = 16_384;
 
 export interface MeasuredLosses {
