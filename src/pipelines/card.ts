@@ -15,17 +15,16 @@ export interface CardParts {
   model: Model;
   /** Of the stored weights. */
   hash: string;
+  /** Nats a token by context, on held-out documents. */
+  validation: Record<string, number>;
 }
 
-/** Writes `growth.json` (the record, thinned) and `card.md`; returns the last validation losses. */
-export async function writeCard(store: Store, parts: CardParts): Promise<Record<string, number>> {
+/** Writes `growth.json` (the record, thinned) and `card.md`. */
+export async function writeCard(store: Store, parts: CardParts): Promise<void> {
   const lines = (await getText(store, "growth/growth.jsonl"))
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as GrowthLine);
-  const validated = lines.filter(({ validation }) => validation !== undefined);
-  const last = validated.at(-1);
-  const validation = last?.validation ?? {};
   const every = Math.max(1, Math.floor(lines.length / 200));
   await putJson(store, "growth.json", {
     recipe: parts.recipe.model.name,
@@ -33,14 +32,12 @@ export async function writeCard(store: Store, parts: CardParts): Promise<Record<
     field_guide: fieldGuideHash(parts.corpus.documents),
     lines: lines.filter((line, i) => i % every === 0 || line.validation !== undefined),
   });
-  await putText(store, "card.md", card(parts, last, validation));
-  return validation;
+  await putText(store, "card.md", card(parts, lines.at(-1)));
 }
 
 function card(
-  { recipe, corpus, tokenizer, model, hash }: CardParts,
+  { recipe, corpus, tokenizer, model, hash, validation }: CardParts,
   last: GrowthLine | undefined,
-  validation: Record<string, number>,
 ): string {
   const { config } = model;
   const parameters = Object.values(model.weights).reduce((sum, { data }) => sum + data.length, 0);

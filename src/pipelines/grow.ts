@@ -3,18 +3,21 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "../base/progress.ts";
 import { throwIfStopped } from "../base/progress.ts";
-import { makeModel, saveModel } from "../models/checkpoint.ts";
+import { random } from "../base/random.ts";
+import { loadModel, makeModel, saveModel } from "../models/checkpoint.ts";
 import { growModel } from "../models/grow.ts";
+import { contextLosses } from "../models/validate.ts";
 import { ortBackend } from "../runtime/ort.ts";
 import { folderStore } from "../storage/folder.ts";
 import { getText, putJson, type Store } from "../storage/store.ts";
 import { countWords, type TokenizerFile, trainBpe } from "../text/bpe.ts";
 import { mixture, mixtureRows } from "../text/mixture.ts";
-import { packRows } from "../text/pack.ts";
+import { packRows, type TokenRows } from "../text/pack.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { writeCard } from "./card.ts";
 import type { JobContext } from "./events.ts";
 import { type Recipe, readRecipe } from "./recipe.ts";
+import { firstRows } from "./study.ts";
 import { type Corpus, recipeCorpus } from "./texts.ts";
 
 export const GrowInputSchema = z.object({
@@ -37,8 +40,9 @@ export interface GrowResult {
   validation: Record<string, number>;
 }
 
-/** Rows of the validation set, at most. */
+/** Rows that are validated on while growing; at the end, all are. */
 const validationRows = 240;
+const heldOutEach = 24;
 
 export async function grow(
   input: z.infer<typeof GrowInputSchema>,
@@ -69,7 +73,8 @@ export async function grow(
   const tokenizerFile = await vocabulary(recipe, corpus, store, context);
   const tokenizer = loadTokenizer(JSON.stringify(tokenizerFile));
   const rows = growthRows(recipe, corpus, tokenizer, context);
-  const valRows = heldOutRows(recipe, corpus, tokenizer);
+  const held = heldOutRows(recipe, corpus, tokenizer);
+  const backend = ortBackend({ threads: context.threads, denormalsAsZero: true });
   const { batch: _, steps: __, ...training } = recipe.training;
   const grown = await growModel(
     recipe.model,
@@ -79,15 +84,18 @@ export async function grow(
       batch,
       ...training,
       seed: recipe.seed,
-      valRows,
+      valRows: firstRows(held, validationRows),
       store: folderStore(join(input.out, "growth")),
     },
     context,
-    ortBackend({ threads: context.threads, denormalsAsZero: true }),
+    backend,
   );
   const model = makeModel(recipe.model, grown.weights, tokenizer);
   const { hash } = await saveModel(store, model, { dtype: "float16", tokenizerFile });
-  const validation = await writeCard(store, { recipe, corpus, tokenizer, hash, model });
+  // Of the weights as they are stored, over all that was held out.
+  const { weights } = await loadModel(store);
+  const validation = await contextLosses(recipe.model, weights, held, backend);
+  await writeCard(store, { recipe, corpus, tokenizer, hash, model, validation });
   return {
     name: recipe.model.name,
     hash,
@@ -150,22 +158,27 @@ function growthRows(recipe: Recipe, corpus: Corpus, tokenizer: Tokenizer, contex
   return { n_ctx, rows: total, tokens };
 }
 
-/** Documents of `select` in the proportions of the recipe, never grown on. */
-function heldOutRows(recipe: Recipe, corpus: Corpus, tokenizer: Tokenizer) {
-  const held = [
-    ...corpus.documents.filter(
-      ({ split, source, context }) =>
-        split === "select" && source !== "machine" && Object.hasOwn(recipe.weights, context),
-    ),
-    ...corpus.generators.contexts.flatMap((kind) => corpus.generators.take(kind, "select", 12)),
-  ];
+/** Documents of `select`, equally many of each context, in a seeded order: never grown on. */
+function heldOutRows(
+  recipe: Recipe,
+  { documents, generators }: Corpus,
+  tokenizer: Tokenizer,
+): TokenRows {
+  const held = documents.filter(
+    ({ split, source, context }) =>
+      split === "select" && source !== "machine" && Object.hasOwn(recipe.weights, context),
+  );
+  const generated = generators.contexts.flatMap((kind) =>
+    generators.take(kind, "select", heldOutEach),
+  );
   const seen = new Map<string, number>();
-  const few = held.filter(({ context }) => {
-    const n = (seen.get(context) ?? 0) + 1;
-    seen.set(context, n);
-    return n <= 12;
-  });
-  const rows = packRows(tokenizer, few, { n_ctx: recipe.model.n_ctx });
-  const kept = Math.min(rows.rows, validationRows);
-  return { ...rows, rows: kept, tokens: rows.tokens.subarray(0, kept * rows.n_ctx) };
+  const few = random(recipe.seed)
+    .stream("held out")
+    .shuffle([...held, ...generated])
+    .filter(({ context }) => {
+      const n = (seen.get(context) ?? 0) + 1;
+      seen.set(context, n);
+      return n <= heldOutEach;
+    });
+  return packRows(tokenizer, few, { n_ctx: recipe.model.n_ctx });
 }
