@@ -33,6 +33,7 @@ export const listKeys = [
   "alive",
   "at",
   "facets",
+  "peek",
 ] as const;
 
 const listRoute = createRoute({
@@ -45,7 +46,7 @@ const listRoute = createRoute({
 const featureRoute = createRoute({
   getParentRoute: () => root,
   path: "/d/$dictionary/$index",
-  validateSearch: pick(["try", "figure", "at"]),
+  validateSearch: pick(["try", "figure", "at", "open", "token", "claim"]),
   component: lazyRouteComponent(() => import("./pages/feature.tsx"), "FeaturePage"),
 });
 

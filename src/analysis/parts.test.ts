@@ -18,10 +18,10 @@ test("figures are written as the house writes them", () => {
   expect(percent(0.38)).toBe("38 %");
   expect(percent(0.0066)).toBe("0.66 %");
   expect(count(1902)).toBe("1,902");
-  expect(quoted({ text: " the" })).toBe('"the"');
-  expect(quoted({ text: "\n" })).toBe('"↵"');
-  expect(quoted({ text: " " })).toBe('"·"');
-  expect(quoted({ text: "\u202e" })).toBe('"U+202E"');
+  expect(quoted({ text: " the" })).toBe("“the”");
+  expect(quoted({ text: "\n" })).toBe("“↵”");
+  expect(quoted({ text: " " })).toBe("“·”");
+  expect(quoted({ text: "\u202e" })).toBe("“U+202E”");
   expect(quoted({ text: "\ufffd", hex: "F09F" })).toBe("bytes F0 9F");
 });
 
@@ -180,14 +180,14 @@ test("a name follows the verdict: context, else tokens, else nothing", () => {
   expect(nameOf({ ...facts, claim: claim(parts) })).toBe("contract");
   expect(
     nameOf({ ...facts, claim: claim(parts), characteristic: { current: [the], previous: [] } }),
-  ).toBe('"the" in contract');
+  ).toBe("“the” in contract");
   const weak = claim({ ...parts, estimate: { value: 0.1, low: 0.05, high: 0.14 } });
   expect(nameOf({ ...facts, claim: weak })).toBeNull();
   expect(nameOf({ ...facts, claim: weak, characteristic: { current: [the], previous: [] } })).toBe(
-    '"the"',
+    "“the”",
   );
   expect(nameOf({ ...facts, claim: weak, characteristic: { current: [], previous: [the] } })).toBe(
-    'after "the"',
+    "after “the”",
   );
   // Without a control a strong figure gives the name, a weak one does not.
   expect(nameOf({ ...facts, claim: claim({ ...parts, control: null }) })).toBe("contract");

@@ -5,6 +5,7 @@ import { ok, runAll, type Test, until } from "./check.ts";
 import { chromiumPath, openBrowser } from "./chromium.ts";
 import { colourTests } from "./colour.ts";
 import { startFixture } from "./fixture-server.ts";
+import { lookTests } from "./look.ts";
 import { pageTests } from "./pages.ts";
 import { reachTests } from "./reach.ts";
 
@@ -37,7 +38,7 @@ const lost: Test = [
 const { passed, failed } = await runAll(
   browser,
   fixture.url,
-  [...colourTests, ...pageTests, ...reachTests, lost],
+  [...colourTests, ...pageTests, ...reachTests, ...lookTests, lost],
   only,
 );
 await browser.close();

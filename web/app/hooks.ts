@@ -36,23 +36,28 @@ export function useDelayed<T>(value: T, ms: number): T {
   return late;
 }
 
-let tables = false;
-const listeners = new Set<() => void>();
+/** A switch that all parts of the app share. */
+function shared() {
+  let on = false;
+  const listeners = new Set<() => void>();
+  const subscribe = (tell: () => void) => {
+    listeners.add(tell);
+    return () => void listeners.delete(tell);
+  };
+  return {
+    toggle: () => {
+      on = !on;
+      for (const tell of listeners) tell();
+    },
+    use: () => useSyncExternalStore(subscribe, () => on),
+  };
+}
 
 /** Alt T: every chart also stands as a table. */
-export function toggleTables(): void {
-  tables = !tables;
-  for (const tell of listeners) tell();
-}
+export const { toggle: toggleTables, use: useTables } = shared();
 
-function subscribe(tell: () => void): () => void {
-  listeners.add(tell);
-  return () => listeners.delete(tell);
-}
-
-export function useTables(): boolean {
-  return useSyncExternalStore(subscribe, () => tables);
-}
+/** m: a mark for every space and line end, not only for the active ones. */
+export const { toggle: toggleMarks, use: useMarks } = shared();
 
 export function usePageTitle(title: string): void {
   useEffect(() => {

@@ -7,6 +7,7 @@ import { usePageTitle } from "../app/hooks.ts";
 import type { KeySpec } from "../app/keys.ts";
 import { keepFeature, lastListOf, sibling } from "../app/last.ts";
 import { dictionary as dictionaryQuery, feature as featureQuery, prompt } from "../app/queries.ts";
+import { walked } from "../parts/concordance.tsx";
 import { Shell } from "../parts/shell.tsx";
 import { Empty, Loading, Refused } from "../parts/states.tsx";
 import { Strip } from "../parts/strip.tsx";
@@ -21,7 +22,7 @@ import {
   words,
 } from "../words.ts";
 import { Activation } from "./feature/activation.tsx";
-import { Core } from "./feature/core.tsx";
+import { Core, type OpenExample } from "./feature/core.tsx";
 import {
   Bands,
   type ContextFigure,
@@ -65,7 +66,7 @@ export function FeaturePage() {
       void navigate({
         to: "/d/$dictionary/$index",
         params: { dictionary: id, index: String(next) },
-        search: { figure: search.figure },
+        search: { figure: search.figure, claim: search.claim },
       });
   };
   const patch = (next: Partial<typeof search>, replace = true) =>
@@ -84,7 +85,14 @@ export function FeaturePage() {
     section?.scrollIntoView({ block: "nearest" });
     section?.querySelector<HTMLElement>("[data-example]")?.focus({ preventScroll: true });
   };
+  const open = openOf(search.open, search.token);
+  const onOpen = (next: OpenExample | null) =>
+    patch({
+      open: next ? `${next.interval}.${next.example}` : undefined,
+      token: next && next.token !== null ? String(next.token) : undefined,
+    });
   const out = () => {
+    if (open !== null) return onOpen(null);
     const last = lastListOf(id);
     void navigate({
       to: "/d/$dictionary",
@@ -93,13 +101,20 @@ export function FeaturePage() {
       viewTransition: true,
     });
   };
+  // In an open example the arrows go token by token, elsewhere feature by feature.
+  const arrow = (step: 1 | -1) => () => {
+    const strip = open && page?.intervals[open.interval]?.examples[open.example];
+    if (open && strip) onOpen({ ...open, token: walked(strip, open.token, step) });
+    else to(step)();
+  };
   const keys: KeySpec[] = [
     {
       show: ["j", "k"],
       does: "feature",
-      on: { j: to(1), k: to(-1), ArrowRight: to(1), ArrowLeft: to(-1) },
+      on: { j: to(1), k: to(-1), ArrowRight: arrow(1), ArrowLeft: arrow(-1) },
     },
     { show: ["n", "p"], does: "interval", on: { n: toInterval(1), p: toInterval(-1) } },
+    { show: ["←", "→"], does: "token of an open example", on: {}, quiet: true },
     { show: ["↵"], does: "open example", on: { Enter: toInterval(interval === null ? 1 : 0) } },
     { show: ["/"], does: "try a text", on: { "/": () => input.current?.focus() } },
     { show: ["Esc"], does: "back out", on: { Escape: out } },
@@ -171,13 +186,19 @@ export function FeaturePage() {
                 />
               )}
             </div>
-            {!page.dead && <IsItOneThing page={page} />}
+            {!page.dead && (
+              <IsItOneThing
+                page={page}
+                open={search.claim ?? null}
+                onOpen={(metric) => patch({ claim: metric ?? undefined })}
+              />
+            )}
           </section>
           {page.dead ? (
             <Dead page={page} raw={raw} />
           ) : (
             <section className="body">
-              <Core page={page} at={interval} />
+              <Core page={page} at={interval} open={open} onOpen={onOpen} />
               <div className="cols">
                 <Activation page={page} />
                 <Contexts
@@ -199,6 +220,14 @@ export function FeaturePage() {
       )}
     </Shell>
   );
+}
+
+/** "2.0" and "14": the first example of the third interval, its fifteenth token. */
+function openOf(open: string | undefined, token: string | undefined): OpenExample | null {
+  const place = /^(\d+)\.(\d+)$/.exec(open ?? "");
+  if (!place) return null;
+  const at = /^\d+$/.test(token ?? "") ? Number(token) : null;
+  return { interval: Number(place[1]), example: Number(place[2]), token: at };
 }
 
 function Dead({ page, raw }: { page: Page; raw: string }) {

@@ -22,6 +22,7 @@ import {
   sorts,
   sortWords,
 } from "./list/params.ts";
+import { Peek } from "./list/peek.tsx";
 import { Nothing, QueryBar } from "./list/query-bar.tsx";
 import { Head, type Look, Row } from "./list/rows.tsx";
 
@@ -51,6 +52,8 @@ export function ListPage() {
     estimateSize: () => tall,
     overscan: 12,
     scrollMargin: start,
+    // The foot, and the peek above it, cover the last rows.
+    scrollPaddingEnd: search.peek ? 240 : 32,
   });
   const items = virtual.getVirtualItems();
   const from = items[0]?.index ?? 0;
@@ -150,6 +153,10 @@ export function ListPage() {
     },
     [setSearch],
   );
+  const peek = () => {
+    if (place < 0) move(1);
+    setSearch({ ...search, peek: search.peek ? undefined : "1" }, true);
+  };
   const keys: KeySpec[] = [
     {
       show: ["j", "k"],
@@ -166,6 +173,7 @@ export function ListPage() {
       },
     },
     { show: ["↵"], does: "open", on: { Enter: () => rowHere && openAt(rowHere.index) } },
+    { show: ["Space"], does: "peek", on: { " ": peek } },
     { show: ["/"], does: "filter", on: { "/": () => input.current?.focus() } },
     {
       show: ["o"],
@@ -181,7 +189,12 @@ export function ListPage() {
       show: ["Esc"],
       does: "no filter",
       quiet: true,
-      on: { Escape: () => filter(sort === "r" ? {} : { sort: search.sort, order: search.order }) },
+      on: {
+        Escape: () =>
+          search.peek
+            ? setSearch({ ...search, peek: undefined }, true)
+            : filter(sort === "r" ? {} : { sort: search.sort, order: search.order }),
+      },
     },
   ];
   const look = useMemo<Look>(
@@ -300,6 +313,15 @@ export function ListPage() {
                   {below > 0 && <Gap height={below} />}
                 </tbody>
               </table>
+            )}
+            {search.peek && rowHere && summary && (
+              <Peek
+                row={rowHere}
+                dictionary={id}
+                d_sae={summary.d_sae}
+                revision={summary.revision}
+                close={() => setSearch({ ...search, peek: undefined }, true)}
+              />
             )}
           </section>
         </div>

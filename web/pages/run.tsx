@@ -68,7 +68,7 @@ function chartsOf(state: RunState): ChartProps[] {
   const dead = seriesOf(state, ["dead"]);
   const ce = seriesOf(state, ["CE_recovered", "CE recovered"]);
   const low = Math.min(...[...fvu.points, ...fvu.control].map((p) => p[1]), 1);
-  const floor = low >= 0.09 ? 0.1 : low >= 0.025 ? 0.03 : 0.01;
+  const floor = low >= 0.1 ? 0.1 : low >= 0.03 ? 0.03 : 0.01;
   const common = {
     total: Math.max(state.total_tokens, 1),
     live: state.status === "running",

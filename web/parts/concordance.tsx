@@ -1,10 +1,17 @@
 // How do examples stand one under another, each on its peak?
-import { useState } from "react";
+import { useEffect, useRef } from "react";
 import type { Strip as StripData } from "../../src/api/types.ts";
-import { fixed, langOf, words } from "../words.ts";
+import { fixed, langOf, tokenWord, words } from "../words.ts";
 import { Strip } from "./strip.tsx";
 
 const reach = { before: 26, after: 30 };
+
+/** The open example of a list and the token that is looked at there, as the address holds them. */
+export interface OpenAt {
+  example: number;
+  /** Null until an arrow key or a click chooses one. */
+  token: number | null;
+}
 
 function Half({ strip, max, side }: { strip: StripData; max: number; side: "before" | "after" }) {
   const from = side === "before" ? Math.max(0, strip.peak - reach.before) : strip.peak;
@@ -22,11 +29,26 @@ function Half({ strip, max, side }: { strip: StripData; max: number; side: "befo
   );
 }
 
-function Example({ strip, max, tabIndex }: { strip: StripData; max: number; tabIndex: number }) {
-  const [open, setOpen] = useState(false);
+/** The arrows go where the eye goes: to the left is onwards in a right-to-left passage. */
+export function walked(strip: StripData, token: number | null, step: 1 | -1): number {
+  if (token === null) return strip.peak;
+  const next = token + (strip.dir === "rtl" ? -step : step);
+  return Math.min(strip.pieces.length - 1, Math.max(0, next));
+}
+
+interface ExampleProps {
+  strip: StripData;
+  max: number;
+  tabIndex: number;
+  /** Null where it is closed. */
+  open: OpenAt | null;
+  onOpen: (open: Omit<OpenAt, "example"> | null) => void;
+}
+
+function Example({ strip, max, tabIndex, open, onOpen }: ExampleProps) {
   const rtl = strip.dir === "rtl";
   const sides = rtl ? (["after", "before"] as const) : (["before", "after"] as const);
-  const toggle = () => setOpen(!open);
+  const toggle = () => onOpen(open === null ? { token: null } : null);
   return (
     <>
       {/* biome-ignore lint/a11y/useSemanticElements: a button may not hold the strip's own spans */}
@@ -34,7 +56,7 @@ function Example({ strip, max, tabIndex }: { strip: StripData; max: number; tabI
         className="kw"
         role="button"
         tabIndex={tabIndex}
-        aria-expanded={open}
+        aria-expanded={open !== null}
         data-example
         onClick={toggle}
         onKeyDown={(event) => {
@@ -53,24 +75,49 @@ function Example({ strip, max, tabIndex }: { strip: StripData; max: number; tabI
         </span>
         <span className="cx">{words(strip.context)}</span>
       </div>
-      {open && (
-        <div className="opened">
-          <Strip
-            pieces={strip.pieces}
-            acts={strip.acts}
-            peak={strip.peak}
-            max={max}
-            dir={strip.dir}
-            lang={langOf(strip.context)}
-            wrap
-          />
-          <p className="micro">
-            {fixed(strip.value)} · {words(strip.context)} ·{" "}
-            <span className="spec">{strip.document}</span>
-          </p>
-        </div>
-      )}
+      {open !== null && <Opened strip={strip} max={max} token={open.token} onOpen={onOpen} />}
     </>
+  );
+}
+
+function Opened({
+  strip,
+  max,
+  token,
+  onOpen,
+}: Pick<ExampleProps, "strip" | "max" | "onOpen"> & { token: number | null }) {
+  const piece = token === null ? undefined : strip.pieces[token];
+  const ref = useRef<HTMLDivElement>(null);
+  // An example that the address opened may lie below the fold.
+  useEffect(() => {
+    ref.current?.scrollIntoView({ block: "nearest" });
+  }, []);
+  return (
+    <div className="opened" ref={ref}>
+      <Strip
+        pieces={strip.pieces}
+        acts={strip.acts}
+        peak={strip.peak}
+        max={max}
+        dir={strip.dir}
+        lang={langOf(strip.context)}
+        selected={token ?? undefined}
+        onPick={(next) => onOpen({ token: next === token ? null : next })}
+        wrap
+      />
+      <p className="micro" role="status">
+        {piece && token !== null ? (
+          <>
+            token {token + 1} of {strip.pieces.length}{" "}
+            <span className="spec">{tokenWord(piece)}</span>{" "}
+            {strip.acts[token] ? fixed(strip.acts[token]!) : "not active"} ·{" "}
+          </>
+        ) : (
+          <>peak {fixed(strip.value)} · ← → token by token · </>
+        )}
+        {words(strip.context)} · <span className="spec">{strip.document}</span>
+      </p>
+    </div>
   );
 }
 
@@ -79,11 +126,15 @@ export function Concordance({
   examples,
   max,
   entry = false,
+  open,
+  onOpen,
 }: {
   examples: readonly StripData[];
   max: number;
   /** The first row of this list is where Tab enters. */
   entry?: boolean;
+  open: OpenAt | null;
+  onOpen: (open: OpenAt | null) => void;
 }) {
   return examples.map((strip, i) => (
     <Example
@@ -91,7 +142,9 @@ export function Concordance({
       key={`${strip.document}:${i}`}
       strip={strip}
       max={max}
-      tabIndex={entry && i === 0 ? 0 : -1}
+      tabIndex={(entry && i === 0) || open?.example === i ? 0 : -1}
+      open={open?.example === i ? open : null}
+      onOpen={(next) => onOpen(next && { example: i, ...next })}
     />
   ));
 }

@@ -2,10 +2,10 @@
 import { Link } from "@tanstack/react-router";
 import { memo } from "react";
 import type { ContextProgress, RunState } from "../../src/api/types.ts";
-import { figure, fixed, indexWord, int, short, verdictWord, words } from "../words.ts";
+import { figure, fixed, indexWord, int, short, words } from "../words.ts";
 import { tokenTicks } from "./chart.tsx";
 import { Plate } from "./plate.tsx";
-import { insideControl, ofReading, Reading, valueClass } from "./reading.tsx";
+import { ofReading, Reading, VerdictWord, valueClass } from "./reading.tsx";
 import { StripLine } from "./strip.tsx";
 
 const cells = 100;
@@ -82,8 +82,8 @@ export function FirstFeatures({
   const live = state.status === "running";
   const known = state.contexts.filter((c) => c.reading !== null);
   const controlled = known.filter((c) => c.reading!.control !== null);
-  const above = controlled.filter((c) => !insideControl(ofReading(c.reading!)));
-  const appeared = state.contexts.filter((c) => c.appeared_at !== null);
+  const above = controlled.filter((c) => c.reading!.verdict === "holds");
+  const beyond = known.filter((c) => c.reading!.estimate.value > (c.reading!.neuron ?? 0));
   if (state.contexts.length === 0) return null;
   return (
     <Plate
@@ -93,12 +93,12 @@ export function FirstFeatures({
         controlled.length > 0 ? (
           <>
             <b className="b text-ink">{above.length}</b> of {state.contexts.length} contexts have a
-            feature above every draw of the control
+            feature that holds against its control
           </>
         ) : (
           <>
-            <b className="b text-ink">{appeared.length}</b> of {state.contexts.length} contexts have
-            a feature above their best neuron; control pending
+            <b className="b text-ink">{beyond.length}</b> of {state.contexts.length} contexts have a
+            feature above their best neuron; control pending
           </>
         )
       }
@@ -110,7 +110,7 @@ export function FirstFeatures({
           <col className="h-md" style={{ width: "58px" }} />
           <col className="c-rd" />
           <col style={{ width: "52px" }} />
-          <col className="h-lg" style={{ width: "98px" }} />
+          <col className="c-vd" />
           <col className="h-lg" style={{ width: "112px" }} />
           <col className="h-md" />
         </colgroup>
@@ -134,9 +134,7 @@ export function FirstFeatures({
             <th scope="col">
               <span className="sr">r</span>
             </th>
-            <th scope="col" className="h-lg">
-              verdict
-            </th>
+            <th scope="col">verdict</th>
             <th scope="col" className="h-lg">
               appeared
             </th>
@@ -185,8 +183,8 @@ export function FirstFeatures({
                 <td className={`num ${reading ? (valueClass(reading) === "" ? "b" : "q") : "q"}`}>
                   {reading ? figure(reading.estimate, 2) : ""}
                 </td>
-                <td className={`h-lg verdict ${reading?.verdict ?? ""}`}>
-                  {reading ? verdictWord[reading.verdict] : ""}
+                <td className={`verdict ${reading?.verdict ?? ""}`}>
+                  {reading && <VerdictWord verdict={reading.verdict} />}
                 </td>
                 <td className="h-lg q2 small">{text}</td>
                 <td className="h-md">
@@ -204,7 +202,7 @@ export function FirstFeatures({
           })}
         </tbody>
       </table>
-      <p className="sr">{int(above.length)} contexts stand above their control.</p>
+      <p className="sr">{int(above.length)} contexts hold against their control.</p>
     </Plate>
   );
 }

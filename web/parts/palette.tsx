@@ -96,9 +96,7 @@ export function Palette({
                   onSelect={go(`/d/${dictionary}/${row.index}`)}
                 >
                   <span className="spec q2">{indexWord(row.index, summary.data?.d_sae)}</span>
-                  <span className="claim">
-                    {row.name ? nameWords(row.name) : "nothing can be said"}
-                  </span>
+                  <span className="claim">{row.name ? nameWords(row.name) : "unnamed"}</span>
                   <span className="r">
                     {row.reading ? `r ${fixed(row.reading.estimate.value)}` : ""}
                   </span>

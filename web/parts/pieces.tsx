@@ -8,6 +8,7 @@ const unseen =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 const split = new RegExp(`([\\n\\t]|${unseen.source})`);
+const splitAll = new RegExp(`([\\n\\t ]|${unseen.source})`);
 const plain = new RegExp(`^(?:(?!${split.source})[^])*$`);
 const longest = 200;
 
@@ -37,10 +38,12 @@ export function pieceText(piece: Piece, look: PieceLook): ReactNode {
         <u> … {(text.length - longest).toLocaleString("en")} more</u>
       </>
     );
-  if (plain.test(text)) return text;
-  return text.split(split).map((part, i) => {
+  const spaced = marks && text.includes(" ");
+  if (!spaced && plain.test(text)) return text;
+  return text.split(spaced ? splitAll : split).map((part, i) => {
     // The pieces of one token have no identity but their place.
     const key = `${i}`;
+    if (spaced && part === " ") return <u key={key}>·</u>;
     if (part === "\n") return <u key={key}>{breaks ? "↵\n" : "↵"}</u>;
     if (part === "\t") return <u key={key}>⇥</u>;
     if (part !== "" && unseen.test(part))

@@ -91,10 +91,20 @@ export function Reading(props: ReadingProps) {
   );
 }
 
-/** How the value itself is set: bold above its control, plain inside it, grey while it is pending. */
+/** How the value itself is set: bold where it holds, plain where it does not, grey while it is pending. */
 export function valueClass(props: ReadingProps): string {
   if (props.control === null) return "pending";
-  return insideControl(props) ? "in" : "";
+  return insideControl(props) || props.verdict === "undecided" ? "in" : "";
+}
+
+/** "control pending", or "pending" where there is no room. */
+export function VerdictWord({ verdict }: { verdict: Verdict }) {
+  if (verdict !== "pending") return verdictWord[verdict];
+  return (
+    <>
+      <span className="h-sm">control </span>pending
+    </>
+  );
 }
 
 export function ofReading(reading: ReadingData): ReadingProps {
@@ -162,6 +172,8 @@ export function ClaimTable({
   head = true,
   narrow = false,
   axis = axisOf(claims),
+  open: openNow,
+  onOpen,
 }: {
   claims: readonly Claim[];
   name?: (claim: Claim) => ReactNode;
@@ -171,8 +183,13 @@ export function ClaimTable({
   /** In a narrow plate the drawing, the value and the verdict; the rest on asking. */
   narrow?: boolean;
   axis?: readonly [number, number];
+  /** The claim whose grounds are shown, where the address holds it. */
+  open?: string | null;
+  onOpen?: (id: string | null) => void;
 }) {
-  const [open, setOpen] = useState<string | null>(null);
+  const [own, setOwn] = useState<string | null>(null);
+  const open = onOpen ? (openNow ?? null) : own;
+  const setOpen = onOpen ?? setOwn;
   return (
     <table className={head ? "rd" : "rd flush"}>
       {head && (
@@ -200,7 +217,7 @@ export function ClaimTable({
       <tbody>
         {claims.map((claim) => {
           const props = { ...ofClaim(claim), axis };
-          const digits = digitsOf(claim.estimate);
+          const digits = narrow ? 2 : digitsOf(claim.estimate);
           return (
             <Fragment key={claim.id}>
               <tr className="row">
@@ -223,7 +240,11 @@ export function ClaimTable({
                   <td className="c">{claim.control ? figure(claim.control, digits) : ""}</td>
                 )}
                 <td className={`w ${claim.verdict}`}>
-                  {claim.verdict === "pending" && narrow ? "pending" : verdictWord[claim.verdict]}
+                  {claim.verdict === "pending" && narrow ? (
+                    "pending"
+                  ) : (
+                    <VerdictWord verdict={claim.verdict} />
+                  )}
                 </td>
               </tr>
               {open === claim.id && (

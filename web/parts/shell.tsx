@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useRouter } from "@tanstack/react-router";
 import { lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
 import type { DictionarySummary } from "../../src/api/types.ts";
-import { toggleTables } from "../app/hooks.ts";
+import { toggleMarks, toggleTables } from "../app/hooks.ts";
 import { type KeySpec, useKeys } from "../app/keys.ts";
 import { lastFeatureOf } from "../app/last.ts";
 import { home, model } from "../app/queries.ts";
@@ -96,6 +96,7 @@ export function Shell(props: ShellProps) {
       { show: ["g r"], does: "run", on: { "g r": on["g r"] ?? go("/") }, quiet: true },
       { show: ["g l"], does: "list of features", on: { "g l": on["g l"] ?? go("/") }, quiet: true },
       { show: ["g p"], does: "prompt", on: { "g p": on["g p"] ?? go("/") }, quiet: true },
+      { show: ["m"], does: "marks for spaces", on: { m: toggleMarks }, quiet: true },
       { show: ["t"], does: "theme", on: { t: toggleTheme }, quiet: true },
       { show: ["Alt T"], does: "charts as tables", on: {}, quiet: true },
       { show: ["Ctrl K"], does: "find anything", on: {}, quiet: true },

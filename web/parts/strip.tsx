@@ -1,6 +1,7 @@
 // How is a stretch of text drawn with one feature's activations?
 import { type MouseEvent, memo, type ReactNode } from "react";
 import type { Piece, Strip as StripData } from "../../src/api/types.ts";
+import { useMarks } from "../app/hooks.ts";
 import { fixed, langOf, tokenWord } from "../words.ts";
 import { characterRuns, pieceText } from "./pieces.tsx";
 
@@ -80,6 +81,7 @@ function indexAt(event: MouseEvent): number | null {
 
 export const Strip = memo(function Strip(props: StripProps) {
   const { pieces, peak, dir = "ltr", wrap = false, spoken = true, onPick } = props;
+  const marks = useMarks();
   const act = peak === undefined ? 0 : (props.acts[peak] ?? 0);
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the keys of the page do the same
@@ -96,7 +98,7 @@ export const Strip = memo(function Strip(props: StripProps) {
         })
       }
     >
-      {Tokens(props)}
+      {Tokens(marks ? { ...props, marks } : props)}
       {spoken && peak !== undefined && act !== 0 && pieces[peak] && (
         <span className="sr" dir="ltr">{`, peak ${tokenWord(pieces[peak]!)}, ${fixed(act)}`}</span>
       )}

@@ -1,8 +1,8 @@
 // What does a feature fire on, from its strongest activations down to its weakest?
 import type { FeaturePage, Interval } from "../../../src/api/types.ts";
-import { Concordance } from "../../parts/concordance.tsx";
+import { Concordance, type OpenAt } from "../../parts/concordance.tsx";
 import { Plate } from "../../parts/plate.tsx";
-import { fixed, int, wholePercent, words } from "../../words.ts";
+import { fixed, int, tied, wholePercent, words } from "../../words.ts";
 
 /** The share in the best context, and the control's tick on the same small bar. */
 function Share({ interval }: { interval: Interval }) {
@@ -45,18 +45,33 @@ function captionOf(page: FeaturePage): string {
     control && weakest.share!.value <= (control.high ?? control.value)
       ? ", no more than its control"
       : "";
+  if (strongest.share!.value < 0.5)
+    return `Its best context does not describe it: only ${top}; of ${low}${chance}.`;
   if (weakest.share!.value < 0.5)
     return `The weakest eleventh of its range is no longer one thing: of ${low}${chance}. ${top}.`;
   return `${top}; of ${low}${chance}.`;
 }
 
-export function Core({ page, at }: { page: FeaturePage; at: number | null }) {
+/** The open example among all intervals. */
+export type OpenExample = OpenAt & { interval: number };
+
+export function Core({
+  page,
+  at,
+  open,
+  onOpen,
+}: {
+  page: FeaturePage;
+  at: number | null;
+  open: OpenExample | null;
+  onOpen: (open: OpenExample | null) => void;
+}) {
   const none = page.best_context === null;
   return (
     <Plate
       name="Examples, strongest to weakest"
       drawn="11 equal intervals · drawn at random within each"
-      caption={captionOf(page)}
+      caption={tied(captionOf(page))}
     >
       <div className="colh" aria-hidden="true">
         <span>{none ? "interval" : `interval, share in ${words(page.best_context!)}`}</span>
@@ -87,7 +102,13 @@ export function Core({ page, at }: { page: FeaturePage; at: number | null }) {
             </div>
             <div className="rows">
               {interval.examples.length > 0 ? (
-                <Concordance examples={interval.examples} max={page.peak} entry={i === (at ?? 0)} />
+                <Concordance
+                  examples={interval.examples}
+                  max={page.peak}
+                  entry={i === (at ?? 0)}
+                  open={open?.interval === i ? open : null}
+                  onOpen={(next) => onOpen(next && { ...next, interval: i })}
+                />
               ) : (
                 <p className="none">
                   {interval.n === 0 ? "no token in this interval" : "no example kept"}

@@ -2,7 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import type { Claim, ContextReading, FeaturePage } from "../../../src/api/types.ts";
 import { Plate } from "../../parts/plate.tsx";
-import { axisOf, ClaimTable, PendingNote, Reading } from "../../parts/reading.tsx";
+import { axisOf, ClaimTable, PendingNote, Reading, VerdictWord } from "../../parts/reading.tsx";
 import {
   figure,
   fixed,
@@ -12,8 +12,8 @@ import {
   percent,
   short,
   signed,
+  tied,
   tokenWord,
-  verdictWord,
   words,
 } from "../../words.ts";
 import { range } from "./core.tsx";
@@ -27,7 +27,17 @@ const figureWords: Record<ContextFigure, string> = {
   recall: "recall",
 };
 
-export function IsItOneThing({ page }: { page: FeaturePage }) {
+export function IsItOneThing({
+  page,
+  open,
+  onOpen,
+}: {
+  page: FeaturePage;
+  /** The figure whose grounds are shown. */
+  open: string | null;
+  onOpen: (metric: string | null) => void;
+}) {
+  const metricOf = (id: string | null) => page.claims.find((c) => c.id === id)?.metric ?? null;
   const control = page.claims.find((c) => c.control)?.control;
   const drawn = control
     ? `${short(page.n_tokens)} tokens · control: ${control.kind === "permuted-weights" ? "weights permuted" : control.kind.replace("-", " ")}, ${control.draws} ${control.draws === 1 ? "draw" : "draws"}`
@@ -46,6 +56,8 @@ export function IsItOneThing({ page }: { page: FeaturePage }) {
       <ClaimTable
         claims={page.claims}
         name={(c) => shortClaim(c, page)}
+        open={page.claims.find((c) => c.metric === open)?.id ?? null}
+        onOpen={(id) => onOpen(metricOf(id))}
         spell={(text) => claimWords(text, page)}
       />
       <PendingNote claims={page.claims} dictionary={page.dictionary} />
@@ -63,7 +75,7 @@ export function claimWords(statement: string, page: FeaturePage): string {
         new RegExp(`(?<![\\w-])${id.replace(/[^\w-]/g, "")}(?![\\w-])`, "g"),
         words(id),
       );
-  return text;
+  return tied(text);
 }
 
 /** A name that keeps to one line; the whole statement stands in the row that opens. */
@@ -121,7 +133,7 @@ export function Contexts({
       <p className="micro pt-2">
         {int(page.n_contexts)} contexts tested
         {rest > 0 && claims.length > 1 && figureKey.startsWith("r")
-          ? `; none of the other ${int(rest)} above ${fixed(lowest)}`
+          ? `; none of the other ${int(rest)} above ${lowest < 0.005 ? ".005" : fixed(lowest)}`
           : ""}
       </p>
     </Plate>
@@ -269,7 +281,7 @@ export function Nearest({ page }: { page: FeaturePage }) {
                 </Link>
               </td>
               <td className="l">
-                {n.name ? nameWords(n.name) : <span className="q">nothing can be said</span>}
+                {n.name ? nameWords(n.name) : <span className="q">unnamed</span>}
               </td>
               <td className="num">{fixed(n.cosine)}</td>
               <td className="num">{n.r === null ? <span className="q">–</span> : fixed(n.r)}</td>
@@ -352,15 +364,20 @@ export function Bands({ page }: { page: FeaturePage }) {
         </thead>
         <tbody>
           {rows.map((band) => {
+            // No more than its control is no evidence, on whichever side of it the share lies.
+            const inside =
+              band.control !== null &&
+              band.share!.value <= (band.control.high ?? band.control.value);
             const props = {
               estimate: band.share!,
               control: band.control,
-              verdict: band.control === null ? ("pending" as const) : ("undecided" as const),
+              verdict:
+                band.control === null
+                  ? ("pending" as const)
+                  : inside
+                    ? ("fails" as const)
+                    : ("undecided" as const),
             };
-            const inside =
-              band.control !== null &&
-              band.share!.value >= (band.control.low ?? band.control.value) &&
-              band.share!.value <= (band.control.high ?? band.control.value);
             return (
               <tr key={band.low}>
                 <td>{range(band.low, band.high)}</td>
@@ -371,7 +388,7 @@ export function Bands({ page }: { page: FeaturePage }) {
                   {figure(band.share!, 2)}
                 </td>
                 <td className="c">
-                  {band.control ? figure(band.control, 2) : verdictWord.pending}
+                  {band.control ? figure(band.control, 2) : <VerdictWord verdict="pending" />}
                 </td>
                 <td className="e">{int(band.n)}</td>
               </tr>

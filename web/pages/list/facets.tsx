@@ -136,6 +136,22 @@ export function Facets({
   );
 }
 
+const whose: Record<string, string> = {
+  "data-points": "data points",
+  "permuted-weights": "permuted",
+  constant: "bound",
+};
+
+function wholeWords({ metric, statement }: DictionarySummary["claims"][number]): string {
+  const known: Record<string, string> = {
+    dCE: "ΔCE, nats a token",
+    dCE_over_data_points: "ΔCE over data points’",
+    CE_recovered: "CE recovered, of zero",
+    CE_recovered_mean: "CE recovered, of mean",
+  };
+  return known[metric] ?? statement.replace(/, at L0 .*$/, "");
+}
+
 /** The dictionary as a whole: each figure on its own axis, with its control. */
 function Judged({ summary }: { summary: DictionarySummary }) {
   if (summary.claims.length === 0) return null;
@@ -153,7 +169,7 @@ function Judged({ summary }: { summary: DictionarySummary }) {
         return (
           <div key={claim.id} title={claim.statement}>
             <p>
-              <span className="q2">{claim.statement.split(",")[0]}</span>
+              <span className="q2">{wholeWords(claim)}</span>
               <span className={grey ? "pendingv" : insideControl(props) ? "" : "b"}>
                 {figure(claim.estimate)}
               </span>
@@ -161,7 +177,9 @@ function Judged({ summary }: { summary: DictionarySummary }) {
             <Reading {...props} axis={[low, top]} />
             <p className="micro">
               <span>
-                {claim.control ? `control ${figure(claim.control, digitsOf(claim.estimate))}` : ""}
+                {claim.control
+                  ? `${whose[claim.control.kind] ?? "control"} ${figure(claim.control, digitsOf(claim.estimate))}`
+                  : ""}
               </span>
               <span className={`ml-auto verdict ${claim.verdict}`}>
                 {verdictWord[claim.verdict]}

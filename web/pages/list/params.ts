@@ -11,7 +11,8 @@ export type ListSearch = Partial<
     | "min_density"
     | "alive"
     | "at"
-    | "facets",
+    | "facets"
+    | "peek",
     string
   >
 >;

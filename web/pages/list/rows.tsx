@@ -70,7 +70,7 @@ export const columns: readonly Column[] = [
       row.dead ? (
         <span className="none">dead, has not fired</span>
       ) : row.name === null ? (
-        <span className="none">nothing can be said</span>
+        <span className="none">unnamed</span>
       ) : (
         marked(nameWords(row.name), look.find)
       ),
@@ -114,7 +114,6 @@ export const columns: readonly Column[] = [
   {
     key: "verdict",
     head: "verdict",
-    className: "h-sm",
     width: "66px",
     cell: (row) =>
       row.reading && (

@@ -97,7 +97,7 @@ export function AllAt({
         <colgroup>
           <col style={{ width: "58px" }} />
           <col />
-          <col style={{ width: "76px" }} />
+          <col className="h-sm" style={{ width: "76px" }} />
           <col style={{ width: "40px" }} />
           <col style={{ width: "92px" }} />
         </colgroup>
@@ -115,10 +115,10 @@ export function AllAt({
                   params={{ dictionary, index: String(f.index) }}
                   tabIndex={-1}
                 >
-                  {f.name ? nameWords(f.name) : <span className="q">nothing can be said</span>}
+                  {f.name ? nameWords(f.name) : <span className="q">unnamed</span>}
                 </Link>
               </td>
-              <td>
+              <td className="h-sm">
                 <svg className="barh" aria-hidden="true">
                   <line className="gr" x1="0" x2="100%" y1="8.5" y2="8.5" />
                   <rect
