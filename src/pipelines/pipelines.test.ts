@@ -15,6 +15,7 @@ import type { RunEvent } from "../workspace/events.ts";
 import { openWorkspace, type Workspace } from "../workspace/workspace.ts";
 import { DemoInputSchema, demo } from "./demo.ts";
 import type { JobContext } from "./events.ts";
+import type { Figures } from "./figures.ts";
 import { RecordInputSchema, record } from "./record.ts";
 import { TrainInputSchema, train } from "./train.ts";
 
@@ -71,9 +72,12 @@ function contextOf(run: string, signal = new AbortController().signal) {
 group("demo", () => {
   const input = () => DemoInputSchema.parse({ model, d_sae: 64, k: 8, tokens: 24_576 });
 
+  let first: Figures;
+
   test("leaves first pages, whole pages, and pages with their control, in this order", async () => {
     const { context, events } = contextOf("demo");
-    const figures = await demo(input(), context);
+    first = await demo(input(), context);
+    const figures = first;
     const bundles = events.filter((event) => event.type === "bundle");
     expect(bundles.map((event) => event.state)).toEqual(["interim", "described", "controlled"]);
     const bundle = await openBundle(workspace.store, "bundles/tiny-sae-64-k8-s0");
@@ -88,7 +92,6 @@ group("demo", () => {
   }, 120_000);
 
   test("a dictionary that is there is not trained again, and the figures are the same", async () => {
-    const first = await demo(input(), contextOf("again").context);
     const { context, events } = contextOf("again");
     const second = await demo(input(), context);
     expect(events.some((event) => event.type === "metric" && "FVU" in event.values)).toBe(false);

@@ -123,18 +123,21 @@ function firstOfEach(documents: readonly Document[], limit: number): Document[] 
     });
 }
 
-/** Shares of the tokens that a dictionary is trained on, by context. All of it is on every machine. */
+/**
+ * Shares of the tokens that a dictionary is trained on, by context, before they are made to add up to 1. All of it is on
+ * every machine. What shares its alphabet or its words with much else has more.
+ */
 export const dictionaryWeights: Readonly<Record<string, number>> = {
-  ...even(0.28, "arabic hebrew chinese hindi russian japanese korean greek thai"),
-  ...even(0.1, "german french spanish turkish"),
-  ...even(0.15, "contract latex code prose"),
-  ...even(0.12, "court-ruling licence abstract proof recipe poem news letter chess"),
-  ...even(0.13, "base64-random base64-english base64-digits"),
-  ...even(0.1, "hexadecimal dna uuid phone log json"),
-  ...even(0.2, "machine-docs machine-code machine-licence machine-json machine-messages machine"),
+  ...each(0.03, "chinese russian japanese korean greek thai german french spanish turkish"),
+  ...each(0.04, "hebrew arabic hindi"),
+  ...each(0.06, "contract code latex"),
+  ...each(0.03, "prose"),
+  ...each(0.012, "court-ruling licence abstract proof recipe poem news letter chess"),
+  ...each(0.05, "base64-random base64-english base64-digits"),
+  ...each(0.016, "hexadecimal dna uuid phone log json"),
+  ...each(0.03, "machine-docs machine-code machine-licence machine-json machine-messages machine"),
 };
 
-function even(share: number, names: string): Record<string, number> {
-  const each = names.split(" ");
-  return Object.fromEntries(each.map((name) => [name, share / each.length]));
+function each(share: number, names: string): Record<string, number> {
+  return Object.fromEntries(names.split(" ").map((name) => [name, share]));
 }
