@@ -9,6 +9,7 @@ import {
   int,
   nameWords,
   percent,
+  plusMinus,
   scientific,
   short,
   signed,
@@ -44,6 +45,8 @@ describe("words", () => {
     expect(digitsOf({ value: 0.9573, low: 0.954, high: 0.96 })).toBe(3);
     expect(digitsOf({ value: 0.5, low: 0.3, high: 0.7 })).toBe(2);
     expect(digitsOf({ value: 12, low: 9, high: 15 })).toBe(0);
+    expect(plusMinus({ value: 0.87, low: 0.86, high: 0.88 })).toBe("±0.01");
+    expect(plusMinus({ value: 0.9, low: 0.05, high: 0.97 })).toBe("0.05–0.97");
     expect(figure({ value: 0.0004, low: null, high: null })).toBe("<.005");
   });
 
@@ -51,6 +54,7 @@ describe("words", () => {
     expect(tokenWord({ text: " the" })).toBe("␣the");
     expect(tokenWord({ text: ",\n" })).toBe(",↵");
     expect(tokenWord({ text: "", hex: "f09f" })).toBe("F0 9F");
+    expect(tokenWord({ text: "\u0e31" })).toBe("◌\u0e31");
     expect(spacedHex("A7")).toBe("A7");
   });
 });

@@ -110,7 +110,12 @@ export function figure(estimate: Estimate, digits = digitsOf(estimate)): string 
 
 export function plusMinus(estimate: Estimate, digits = digitsOf(estimate)): string {
   if (estimate.low === null || estimate.high === null) return "";
-  return `±${((estimate.high - estimate.low) / 2).toFixed(digits)}`;
+  const half = (estimate.high - estimate.low) / 2;
+  const off = Math.abs((estimate.high + estimate.low) / 2 - estimate.value);
+  // ± would promise as much above as below.
+  if (off > half / 3 && half >= 0.05)
+    return `${fixed(estimate.low, digits)}–${fixed(estimate.high, digits)}`;
+  return `±${half.toFixed(digits)}`;
 }
 
 export const verdictWord: Record<Verdict, string> = {
@@ -145,11 +150,16 @@ export function tied(text: string): string {
   return text.replace(/(\d) %/g, "$1\u00a0%");
 }
 
-/** A token where its edge is not visible: ␣ for a leading space, the marks for line ends. */
+/** A token alone: ␣ for a leading space, ◌ under a combining mark, the marks for line ends. */
 export function tokenWord(piece: Piece): string {
   if (piece.special) return piece.special;
   if (piece.hex) return spacedHex(piece.hex);
-  return piece.text.replace(/^ /, "␣").replace(/\n/g, "↵").replace(/\t/g, "⇥").slice(0, 200);
+  return piece.text
+    .replace(/^ /, "␣")
+    .replace(/^\p{M}/u, "◌$&")
+    .replace(/\n/g, "↵")
+    .replace(/\t/g, "⇥")
+    .slice(0, 200);
 }
 
 /** "F09F" → "F0 9F". */

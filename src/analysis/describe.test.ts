@@ -98,7 +98,7 @@ test("the unit made for hex is named so, without a control only as pending", asy
 
 test("the unit that is a token is named by the token", async () => {
   const page = await (await openBundle(store, "bundles/x")).readPage(1);
-  expect(page.name).toBe('"w3"');
+  expect(page.name).toBe("“w3”");
   expect(page.characteristic.current[0]).toEqual({ piece: { text: " w3" }, share: 1 });
 });
 

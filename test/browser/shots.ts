@@ -1,18 +1,21 @@
 // Takes a picture of every page, both themes, wide and narrow, into a folder (default /tmp/shots).
 // With --url it looks at a running server instead of the fixture, for the pictures in docs/images.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { FeatureList, Home } from "../../src/api/types.ts";
 import { openBrowser } from "./chromium.ts";
 import { deadFeature, dictionaryId, pendingId } from "./fixture-data.ts";
 import { type Fixture, startFixture } from "./fixture-server.ts";
+import { palettePng } from "./palette-png.ts";
 
 const { values: options } = parseArgs({
   options: {
     url: { type: "string" },
     out: { type: "string", default: "/tmp/shots" },
     only: { type: "string" },
+    /** A number: this feature instead of the best one. */
+    feature: { type: "string" },
     /** Wide pictures only, as the README shows them. */
     docs: { type: "boolean", default: false },
   },
@@ -54,6 +57,7 @@ async function real(url: string): Promise<Record<string, string>> {
   rows.forEach((row, i) => {
     pages[i === 0 ? "feature" : `feature-${i + 1}`] = `/d/${id}/${row.index}`;
   });
+  if (options.feature !== undefined) pages.feature = `/d/${id}/${options.feature}`;
   pages.prompt = `/prompt/${id}?text=${encodeURIComponent(text)}&token=14`;
   return pages;
 }
@@ -65,7 +69,7 @@ if (options.url === undefined) {
 }
 const url = options.url ?? fixture!.url;
 const pages = fixture ? invented() : await real(url);
-const only = options.only?.split(",");
+const only = options.only?.split(",") ?? (options.docs ? ["run", "list", "feature"] : undefined);
 mkdirSync(options.out, { recursive: true });
 const browser = await openBrowser();
 const sizes = options.docs
@@ -85,7 +89,8 @@ for (const scheme of ["light", "dark"] as const)
       await page.goto(url + path);
       await page.waitForTimeout(900);
       const file = `${name}-${scheme}${width === 390 ? "-390" : ""}.png`;
-      await page.screenshot({ path: join(options.out, file) });
+      const picture = await page.screenshot();
+      writeFileSync(join(options.out, file), options.docs ? palettePng(picture) : picture);
       await page.close();
     }
     await context.close();

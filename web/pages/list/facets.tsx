@@ -2,7 +2,7 @@
 import { useState } from "react";
 import type { DictionarySummary, FeatureList } from "../../../src/api/types.ts";
 import { FacetHistogram } from "../../parts/histogram.tsx";
-import { axisOf, insideControl, ofClaim, Reading } from "../../parts/reading.tsx";
+import { axisOf, ofClaim, Reading, valueClass } from "../../parts/reading.tsx";
 import { digitsOf, figure, fixed, int, percent, power, verdictWord, words } from "../../words.ts";
 import { type ListSearch, toggled } from "./params.ts";
 
@@ -170,7 +170,7 @@ function Judged({ summary }: { summary: DictionarySummary }) {
           <div key={claim.id} title={claim.statement}>
             <p>
               <span className="q2">{wholeWords(claim)}</span>
-              <span className={grey ? "pendingv" : insideControl(props) ? "" : "b"}>
+              <span className={grey ? "pendingv" : valueClass(props) === "" ? "b" : ""}>
                 {figure(claim.estimate)}
               </span>
             </p>
