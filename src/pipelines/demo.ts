@@ -35,7 +35,7 @@ export type DemoInput = z.infer<typeof DemoInputSchema>;
 const batch = 4096;
 const lr = 1.2e-3;
 /** Looks while it learns. */
-const looks = 12;
+const looks = 10;
 
 export async function demo(input: DemoInput, context: JobContext): Promise<Figures> {
   const { model, site, d_sae, k, seed } = input;

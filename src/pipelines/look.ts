@@ -13,13 +13,15 @@ import type { ControlFigures } from "../evidence/control.ts";
 import { type ContextFigure, columnOf, type Ground, measureContexts } from "../evidence/judge.ts";
 import { type LossOptions, lossWith } from "../hooks/index.ts";
 import { siteWidth } from "../models/index.ts";
-import type { TokenRows } from "../text/pack.ts";
+import { carrier } from "../text/generators.ts";
+import { endContext, type TokenRows } from "../text/pack.ts";
 import type { ContextProgress } from "../workspace/run-state.ts";
 import { firstRows, groundOf, type Study } from "./study.ts";
+import { judgedRows } from "./texts.ts";
 import { bestNeurons, unitPair } from "./units.ts";
 
-/** Rows of each split that a look reads: 40,000 tokens, two seconds. */
-const lookRows = 160;
+/** Documents of each generator that a look reads, with all of the field guide's: 60,000 tokens a split. */
+const generatedEach = 8;
 const lossRows = 16;
 
 /** A smaller study of the same texts, and what its neurons do: made once, used by every look. */
@@ -31,14 +33,20 @@ export interface Lookout {
 }
 
 export async function openLookout(whole: Study, context: Context): Promise<Lookout> {
-  const select = firstRows(whole.select, lookRows);
-  const judged = firstRows(whole.eval, lookRows);
+  const { tokenizer, corpus, contexts, model, backend, site } = whole;
+  const { n_ctx } = model.config;
+  const options = {
+    n_ctx,
+    contexts: [...contexts, carrier, endContext],
+    each: generatedEach,
+  };
+  const select = judgedRows(tokenizer, corpus, "select", options).rows;
+  const judged = judgedRows(tokenizer, corpus, "eval", options).rows;
   const small = { ...whole, select, eval: judged };
   const ground = await groundOf(small, 10);
   const study = { ...small, ground };
   const neurons = await bestNeurons(study, context);
   const few = firstRows(judged, lossRows);
-  const { model, backend, site } = whole;
   const ce = async (splice?: LossOptions): Promise<number> =>
     meanLoss((await lossWith(model, backend, few, splice, context)).ce);
   const zero = new Float32Array(siteWidth(model.config, site));

@@ -68,7 +68,7 @@ async function describeModel(folder: string): Promise<ModelInfo> {
     parameters: shapes.reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0),
     hash,
     sites: sites.flatMap((row) => siteInfos(config, row)),
-    card: await readFile(join(folder, "README.md"), "utf8").catch(() => null),
+    card: await readFile(join(folder, "card.md"), "utf8").catch(() => null),
   };
 }
 
