@@ -73,7 +73,7 @@ ${recipe.texts.map((t) => `| ${t.context} | ${t.attribution} (\`${t.path}\`) | $
 | machine-* | documentation, licences, code, JSON and messages of the packages this project installs | theirs; trained on, not contained |
 | intl-* | names, dates, numbers and units from Unicode CLDR through Node's \`Intl\` | Unicode-3.0 |
 
-A quarter of every source above the line is held out by document. Weights of the mix, as shares of tokens:
+A quarter of the documents of every named source is held out. Weights of the mix, as shares of tokens:
 ${Object.entries(recipe.weights)
   .map(([name, weight]) => `${name} ${((100 * weight) / sum).toFixed(1)} %`)
   .join(", ")}.
