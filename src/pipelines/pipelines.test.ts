@@ -4,34 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, describe as group, test } from "vitest";
 import { openBundle } from "../analysis/bundle-read.ts";
-import { random } from "../base/random.ts";
 import { loadDictionary } from "../dictionaries/saelens.ts";
-import { initWeights, type ModelConfig, makeModel, saveModel } from "../models/index.ts";
 import { folderStore } from "../storage/folder.ts";
-import { countWords, trainBpe } from "../text/bpe.ts";
-import { readFieldGuide } from "../text/field-guide.ts";
-import { loadTokenizer } from "../text/tokenizer.ts";
 import type { RunEvent } from "../workspace/events.ts";
 import { openWorkspace, type Workspace } from "../workspace/workspace.ts";
 import { DemoInputSchema, demo } from "./demo.ts";
 import type { JobContext } from "./events.ts";
 import type { Figures } from "./figures.ts";
 import { RecordInputSchema, record } from "./record.ts";
+import { tinyConfig, writeTinyModel } from "./tiny-model.fixture.ts";
 import { TrainInputSchema, train } from "./train.ts";
-
-const config: ModelConfig = {
-  name: "tiny",
-  n_layers: 1,
-  d_model: 16,
-  n_heads: 2,
-  d_head: 8,
-  d_mlp: 48,
-  d_vocab: 512,
-  n_ctx: 64,
-  act_fn: "relu",
-  normalization: "none",
-  positions: "learned",
-};
 
 let folder: string;
 let workspace: Workspace;
@@ -41,16 +23,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "pipelines-"));
   workspace = await openWorkspace(join(folder, "project"));
   model = join(folder, "tiny");
-  const counts = new Map<string, number>();
-  for (const { text, split } of await readFieldGuide())
-    if (split === "grow") countWords(counts, text);
-  const tokenizerFile = trainBpe(counts, { d_vocab: config.d_vocab });
-  const made = makeModel(
-    config,
-    initWeights(config, random(1)),
-    loadTokenizer(JSON.stringify(tokenizerFile)),
-  );
-  await saveModel(folderStore(model), made, { tokenizerFile });
+  await writeTinyModel(model);
 });
 
 afterAll(() => rm(folder, { recursive: true }));
@@ -143,7 +116,7 @@ group("record", () => {
     const { context } = contextOf("record");
     const result = await record(RecordInputSchema.parse({ model, texts: [texts] }), context);
     expect(result.skipped.binary).toBe(1);
-    expect(result.tokens).toBe(result.rows * config.n_ctx);
+    expect(result.tokens).toBe(result.rows * tinyConfig.n_ctx);
     expect(await workspace.store.list(`${result.folder}/`)).toContain(
       `${result.folder}/manifest.json`,
     );
