@@ -5,6 +5,7 @@ import { measureDictionary } from "../analysis/describe-dictionary.ts";
 import { throwIfStopped } from "../base/progress.ts";
 import { openCoder } from "../dictionaries/coder.ts";
 import type { Dictionary } from "../dictionaries/dictionary.ts";
+import { saveDictionary } from "../dictionaries/saelens.ts";
 import { type ControlFigures, poolControls } from "../evidence/control.ts";
 import { dictionaryId, layout } from "../workspace/layout.ts";
 import { packageVersion } from "../workspace/package.ts";
@@ -129,6 +130,11 @@ async function trained(
         await sayContexts(lookout, now, tokens, undefined, context);
         if (interim) return;
         interim = true;
+        // The weights that these pages describe, for the prompt page: without a manifest they do not pass for trained
+        // ones, and a trained dictionary that is there stays.
+        const prefix = layout.dictionary(id);
+        if ((await context.store.size(`${prefix}/manifest.json`)) === undefined)
+          await saveDictionary(context.store, prefix, now);
         const coder = await openCoder(now, study.backend);
         await writePages(lookout.study, coder, { id, revision: 1, state: "interim" }, context);
         await coder.release();

@@ -69,7 +69,11 @@ async function open({ modelFolder, folder, dictionary, threads }: ToReader): Pro
   backend ??= ortBackend({ threads, cacheBytes: 2 ** 28 });
   const prefix = layout.dictionary(dictionary);
   const store = folderStore(folder);
-  const key = [modelFolder, prefix, await store.size(`${prefix}/cfg.json`)].join("\n");
+  // A dictionary that is still being trained has no manifest: when it comes, the weights are other ones.
+  const sizes = await Promise.all(
+    ["cfg.json", "manifest.json"].map((name) => store.size(`${prefix}/${name}`)),
+  );
+  const key = [modelFolder, prefix, ...sizes].join("\n");
   if (session?.key === key) return session;
   const model = await loadModel(folderStore(modelFolder));
   const loaded = await loadDictionary(store, prefix);
