@@ -7,7 +7,7 @@ const maxPoints = 400;
 
 export interface RunFold {
   readonly state: RunState;
-  /** Milliseconds since 1970 of this session's start: a run that was continued has several. */
+  /** Milliseconds since 1970 when it last started: a run that was continued has several starts. */
   readonly began: number | null;
   /** Seconds of the sessions before. */
   readonly before_s: number;
