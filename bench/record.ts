@@ -8,7 +8,7 @@ import { ortBackend, outputLimitBytes } from "../src/runtime/index.ts";
 import { folderStore } from "../src/storage/index.ts";
 import { sizeOf, tensor } from "../src/tensor/index.ts";
 import { say, size } from "./lib/line.ts";
-import { config, newborn, rowsOfTokens } from "./lib/organism.ts";
+import { newborn, rowsOfTokens } from "./lib/organism.ts";
 
 const site = "blocks.0.mlp.hook_post";
 const data = rowsOfTokens(size("ROWS", 4096));
@@ -19,7 +19,7 @@ const backend = ortBackend();
 
 /** The same program, its results thrown away. */
 async function plain(rows: number): Promise<number> {
-  const program = captureProgram(config, { batch, pos: data.n_ctx, sites: [site] });
+  const program = captureProgram(model, { batch, pos: data.n_ctx, sites: [site] });
   const run = await backend.compile(program);
   const width = batch * data.n_ctx;
   const began = performance.now();

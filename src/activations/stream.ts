@@ -1,7 +1,7 @@
 // How activations flow out of a model, row after row and within a fixed amount of memory.
 import { type Context, throwIfStopped } from "../base/progress.ts";
 import { captureProgram, checkTokens, type LossRows } from "../hooks/index.ts";
-import { largestRowBytes, type Model, siteWidth } from "../models/index.ts";
+import { bindWeights, largestRowBytes, type Model, siteWidth } from "../models/index.ts";
 import {
   type Backend,
   type Executable,
@@ -34,7 +34,8 @@ export async function* activationStream(
   { site, batchRows, outputLimit = outputLimitBytes }: StreamOptions,
   context: Context = {},
 ): AsyncGenerator<ActivationPiece> {
-  const { config, weights } = model;
+  const { config } = model;
+  const { feeds: weights } = bindWeights(model);
   const { n_ctx: pos, rows } = data;
   const d = siteWidth(config, site);
   checkTokens(config, tensor("int32", [rows, pos], data.tokens.subarray(0, rows * pos)));
@@ -47,7 +48,7 @@ export async function* activationStream(
       const n = Math.min(batch, rows - from);
       let run = programs.get(n);
       if (run === undefined) {
-        run = await backend.compile(captureProgram(config, { batch: n, pos, sites: [site] }));
+        run = await backend.compile(captureProgram(model, { batch: n, pos, sites: [site] }));
         programs.set(n, run);
       }
       const tokens = tensor("int32", [n, pos], data.tokens.subarray(from * pos, (from + n) * pos));

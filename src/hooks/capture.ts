@@ -2,13 +2,13 @@
 import { check } from "../base/errors.ts";
 import { input, type Program, program, type Value } from "../graph/index.ts";
 import {
+  bindWeights,
   findSite,
   forward,
   largestRowBytes,
   type Model,
   type ModelConfig,
   siteShape,
-  weightInputs,
 } from "../models/index.ts";
 import { type Backend, outputLimitBytes, rowsPerRun, workShare } from "../runtime/index.ts";
 import { allocate, sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
@@ -35,7 +35,8 @@ export async function runWithCache(
   tokens: Tensor,
   { sites = [], logits, interventions = [], outputLimit = outputLimitBytes }: CaptureOptions = {},
 ): Promise<{ logits?: Tensor<"float32">; cache: Record<string, Tensor<"float32">> }> {
-  const { config, weights } = model;
+  const { config } = model;
+  const { feeds: weights } = bindWeights(model);
   checkTokens(config, tokens);
   const [rows, pos] = tokens.shape as [number, number];
   const wanted = { sites, logits: logits ?? sites.length === 0 };
@@ -52,7 +53,7 @@ export async function runWithCache(
   for (let from = 0; from < rows; from += batch) {
     const n = Math.min(batch, rows - from);
     const run = await backend.compile(
-      captureProgram(config, { batch: n, pos, ...wanted, interventions }),
+      captureProgram(model, { batch: n, pos, ...wanted, interventions }),
     );
     const feeds: Record<string, Tensor> = { ...weights, tokens: rowsOf(tokens, from, n) };
     interventions.forEach((by, i) => {
@@ -70,7 +71,7 @@ export async function runWithCache(
 
 /** Tokens [batch, pos] and all weights → the sites by their strings, and `logits` if wanted. */
 export function captureProgram(
-  config: ModelConfig,
+  model: Model,
   {
     batch,
     pos,
@@ -79,14 +80,15 @@ export function captureProgram(
     interventions = [],
   }: CaptureOptions & { batch: number; pos: number },
 ): Program {
+  const { config } = model;
   for (const site of sites) findSite(config, site);
-  return remembered(["capture", config, batch, pos, sites, logits], interventions, () => {
+  const weights = bindWeights(model);
+  return remembered(["capture", weights.key, batch, pos, sites, logits], interventions, () => {
     const tokens = input("tokens", "int32", [batch, pos]);
-    const weights = weightInputs(config);
     const { tap, inputs } = tapOf(config, interventions);
     const outputs: Record<string, Value> = {};
     // The whole model is described and only what the outputs need is lowered.
-    const out = forward(config, weights, tokens, {
+    const out = forward(config, weights.values, tokens, {
       tap: (site, value) => {
         const changed = tap(site, value);
         if (sites.includes(site)) outputs[site] = changed;
@@ -94,7 +96,7 @@ export function captureProgram(
       },
     });
     if (logits) outputs.logits = out.logits;
-    return program({ inputs: [tokens, ...Object.values(weights), ...inputs], outputs });
+    return program({ inputs: [tokens, ...weights.inputs, ...inputs], outputs });
   });
 }
 

@@ -124,10 +124,10 @@ test("an edit scales what it is told to, and no other site", async () => {
 });
 
 test("a capture goes no further than its site", () => {
-  const { config } = cases[1]!;
+  const model = modelOf(cases[1]!);
   const size = { batch: 2, pos: 5 };
-  const early = captureProgram(config, { ...size, sites: ["blocks.0.hook_resid_pre"] });
-  const late = captureProgram(config, { ...size, logits: true });
+  const early = captureProgram(model, { ...size, sites: ["blocks.0.hook_resid_pre"] });
+  const late = captureProgram(model, { ...size, logits: true });
   const names = Buffer.from(early.bytes).toString("latin1");
   expect(names).not.toContain("MatMul");
   expect(Buffer.from(late.bytes).toString("latin1")).toContain("MatMul");

@@ -3,12 +3,11 @@ import { check } from "../base/errors.ts";
 import { type Context, throwIfStopped } from "../base/progress.ts";
 import { input, type Program, program } from "../graph/index.ts";
 import {
+  bindWeights,
   findSite,
   largestRowBytes,
   type Model,
-  type ModelConfig,
   nextTokenLosses,
-  weightInputs,
 } from "../models/index.ts";
 import { type Backend, outputLimitBytes, rowsPerRun, workShare } from "../runtime/index.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
@@ -42,7 +41,8 @@ export async function lossWith(
   { site, replace, outputLimit = outputLimitBytes }: LossOptions = {},
   context: Context = {},
 ): Promise<{ ce: Float32Array }> {
-  const { config, weights } = model;
+  const { config } = model;
+  const { feeds: weights } = bindWeights(model);
   const { n_ctx: pos, rows } = data;
   checkTokens(config, tensor("int32", [rows, pos], data.tokens.subarray(0, rows * pos)));
   check(
@@ -63,12 +63,12 @@ export async function lossWith(
     const feeds: Record<string, Tensor> = { ...weights, tokens: tensor("int32", [n, pos], part) };
     const by: Intervention[] = [];
     if (site !== undefined) {
-      const up = await backend.compile(captureProgram(config, { batch: n, pos, sites: [site] }));
+      const up = await backend.compile(captureProgram(model, { batch: n, pos, sites: [site] }));
       const value = (await up.run(feeds))[site] as Tensor<"float32">;
       const put = await replace!(value.data, n * pos);
       by.push(replaceWith(site, tensor("float32", value.shape, put)));
     }
-    const down = await backend.compile(lossProgram(config, { batch: n, pos, interventions: by }));
+    const down = await backend.compile(lossProgram(model, { batch: n, pos, interventions: by }));
     by.forEach((one, i) => {
       if (one.kind === "replace") feeds[feedName(i)] = one.with;
     });
@@ -87,18 +87,19 @@ export async function lossWith(
 
 /** Tokens [batch, pos] and the weights → `ce` [batch, pos − 1], nats. */
 export function lossProgram(
-  config: ModelConfig,
+  model: Model,
   {
     batch,
     pos,
     interventions = [],
   }: { batch: number; pos: number; interventions?: readonly Intervention[] },
 ): Program {
-  return remembered(["loss", config, batch, pos], interventions, () => {
+  const { config } = model;
+  const weights = bindWeights(model);
+  return remembered(["loss", weights.key, batch, pos], interventions, () => {
     const tokens = input("tokens", "int32", [batch, pos]);
-    const weights = weightInputs(config);
     const { tap, inputs } = tapOf(config, interventions);
-    const ce = nextTokenLosses(config, weights, tokens, { tap });
-    return program({ inputs: [tokens, ...Object.values(weights), ...inputs], outputs: { ce } });
+    const ce = nextTokenLosses(config, weights.values, tokens, { tap });
+    return program({ inputs: [tokens, ...weights.inputs, ...inputs], outputs: { ce } });
   });
 }

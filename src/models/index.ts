@@ -19,6 +19,7 @@ export { trainingProgram } from "./grow-program.ts";
 export { initWeights } from "./init.ts";
 export { nextTokenLosses } from "./loss.ts";
 export { listOrganisms, loadOrganism, organismFolder, organismsFolder } from "./organisms.ts";
+export { type BoundWeights, bindWeights } from "./parameters.ts";
 export { permutedModel } from "./permuted.ts";
 export {
   type Axis,
