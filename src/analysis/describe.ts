@@ -17,7 +17,7 @@ import { bundleWriter } from "./bundle.ts";
 import { activationShapes } from "./histograms.ts";
 import { judgeBlock } from "./judgement.ts";
 import { type LogitPath, logitWeights } from "./logit-weights.ts";
-import { activationSums, nearestRows } from "./nearest.ts";
+import { activationSums, nearestRows, tokenScratch } from "./nearest.ts";
 import { randomParticipation } from "./neurons.ts";
 import type { DictionarySummary, FeatureRow } from "./page.ts";
 import { describeFeature, type Named, nameFeature, type PageWorld, rowOf } from "./pages.ts";
@@ -117,7 +117,7 @@ export async function describeColumns(
     product,
     control,
     rng,
-    scratch: new Float32Array(columns.n_tokens),
+    scratch: tokenScratch(columns.n_tokens),
     known: new Map(),
   };
   const named = await nameAll(world, context);

@@ -45,13 +45,19 @@ export function rounded(x: number): number {
   return x === 0 || !Number.isFinite(x) ? x : Number(x.toPrecision(5));
 }
 
-/** Counts of numbers in equal widths between their smallest and largest. `sorted` ascends. */
-export function sortedHistogram(sorted: Float32Array, bins: number): Histogram {
-  const low = sorted[0]!;
-  const width = sorted[sorted.length - 1]! - low;
+/** Counts of numbers in equal widths between their smallest and largest. */
+export function evenHistogram(values: Float32Array, bins: number): Histogram {
+  let low = values[0]!;
+  let high = low;
+  for (let i = 0; i < values.length; i++) {
+    const x = values[i]!;
+    if (x < low) low = x;
+    else if (x > high) high = x;
+  }
+  const width = high - low;
   const counts = new Array<number>(bins).fill(0);
-  for (let i = 0; i < sorted.length; i++) {
-    const bin = width > 0 ? Math.floor(((sorted[i]! - low) / width) * bins) : 0;
+  for (let i = 0; i < values.length; i++) {
+    const bin = width > 0 ? Math.floor(((values[i]! - low) / width) * bins) : 0;
     counts[bin < bins ? bin : bins - 1]!++;
   }
   return { edges: equalEdges(low, low + width, bins), counts };

@@ -1,7 +1,6 @@
 // Which next tokens does a feature raise, and which does it lower? Its decoder row through the unembedding.
 import type { Product } from "../evidence/bootstrap.ts";
-import { quantile } from "../evidence/bootstrap.ts";
-import { rounded, sortedHistogram } from "./histograms.ts";
+import { evenHistogram, rounded } from "./histograms.ts";
 import type { Histogram } from "./page.ts";
 
 /** The linear path from what a dictionary writes to the logits. */
@@ -46,28 +45,56 @@ export function summarizeLogits(
   row: Float32Array,
   { ends = 10, bins = 40 }: { ends?: number; bins?: number } = {},
 ): LogitSummary {
-  const sorted = row.slice().sort();
-  const median = quantile(sorted, 0.5);
-  for (let i = 0; i < sorted.length; i++) sorted[i]! -= median;
   const n = row.length;
   const some = Math.min(ends, n);
-  const pick = (keep: (x: number) => boolean, sign: number): LogitSummary["up"] => {
-    const found: LogitSummary["up"] = [];
-    for (let v = 0; v < n; v++)
-      if (keep(Math.fround(row[v]! - median))) found.push({ token: v, value: row[v]! - median });
-    return found
+  const shifted = row.slice();
+  const below = place(shifted, (n - 1) >>> 1);
+  const median = below + (place(shifted, n >>> 1) - below) / 2;
+  for (let i = 0; i < n; i++) shifted[i]! -= median;
+  const high = place(shifted, n - some);
+  const low = place(shifted, some - 1);
+  const up: LogitSummary["up"] = [];
+  const down: LogitSummary["up"] = [];
+  for (let v = 0; v < n; v++) {
+    const value = row[v]! - median;
+    const x = Math.fround(value);
+    if (x >= high) up.push({ token: v, value });
+    if (x <= low) down.push({ token: v, value });
+  }
+  const pick = (found: LogitSummary["up"], sign: number): LogitSummary["up"] =>
+    found
       .sort((a, b) => sign * (b.value - a.value) || a.token - b.token)
       .slice(0, some)
       .map(({ token, value }) => ({ token, value: rounded(value) }));
-  };
-  const high = sorted[n - some]!;
-  const low = sorted[some - 1]!;
   return {
-    up: pick((x) => x >= high, 1),
-    down: pick((x) => x <= low, -1),
-    histogram: sortedHistogram(sorted, bins),
+    up: pick(up, 1),
+    down: pick(down, -1),
+    histogram: evenHistogram(shifted, bins),
     kurtosis: rounded(kurtosis(row)),
   };
+}
+
+/** The k-th smallest, moved to its place: the smaller ones before it, the larger after (quickselect). */
+function place(x: Float32Array, k: number): number {
+  let from = 0;
+  let to = x.length - 1;
+  while (from < to) {
+    const pivot = x[(from + to) >>> 1]!;
+    let i = from;
+    let j = to;
+    while (i <= j) {
+      while (x[i]! < pivot) i++;
+      while (x[j]! > pivot) j--;
+      if (i > j) break;
+      const swap = x[i]!;
+      x[i++] = x[j]!;
+      x[j--] = swap;
+    }
+    if (k <= j) to = j;
+    else if (k >= i) from = i;
+    else break;
+  }
+  return x[k]!;
 }
 
 /** Fourth standardised moment (3 for a normal distribution, as in the paper). */

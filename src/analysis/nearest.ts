@@ -68,33 +68,51 @@ export function activationSums(columns: FeatureColumns): {
   return { sum, square };
 }
 
+/** One feature's activations by token. A bit a token tells where to look: the bits fit the cache. */
+export interface TokenScratch {
+  acts: Float32Array; // [n_tokens]
+  active: Uint32Array; // [n_tokens / 32], zero between calls
+}
+
+export function tokenScratch(n_tokens: number): TokenScratch {
+  return { acts: new Float32Array(n_tokens), active: new Uint32Array((n_tokens >>> 5) + 1) };
+}
+
 /**
- * Pearson r of activations (zeros included) of one feature with others; `scratch` is [n_tokens], zero. `known`
- * keeps what was computed: neighbours are mostly mutual.
+ * Pearson r of activations (zeros included) of one feature with others. `known` keeps what was computed:
+ * neighbours are mostly mutual.
  */
 export function activationCorrelations(
   columns: FeatureColumns,
   feature: number,
   others: readonly number[],
   moments: { sum: ArrayLike<number>; square: ArrayLike<number> },
-  { scratch, known }: { scratch: Float32Array; known: Map<number, number | null> },
+  { scratch, known }: { scratch: TokenScratch; known: Map<number, number | null> },
 ): (number | null)[] {
   const n = columns.n_tokens;
   const keyOf = (other: number): number =>
     Math.min(feature, other) * columns.d_sae + Math.max(feature, other);
   const variance = (f: number): number => moments.square[f]! - moments.sum[f]! ** 2 / n;
   const own = columnOf(columns, feature);
+  const { acts, active } = scratch;
   const fresh = others.filter((other) => !known.has(keyOf(other)));
   if (fresh.length > 0)
-    for (let i = 0; i < own.token.length; i++) scratch[own.token[i]!] = own.value[i]!;
+    for (let i = 0; i < own.token.length; i++) {
+      const t = own.token[i]!;
+      acts[t] = own.value[i]!;
+      active[t >>> 5]! |= 1 << (t & 31);
+    }
   for (const other of fresh) {
     let cross = 0;
-    for (let i = columns.offsets[other]!; i < columns.offsets[other + 1]!; i++)
-      cross += scratch[columns.token[i]!]! * columns.value[i]!;
+    const { token, value } = columnOf(columns, other);
+    for (let i = 0; i < token.length; i++) {
+      const t = token[i]!;
+      if ((active[t >>> 5]! >>> (t & 31)) & 1) cross += acts[t]! * value[i]!;
+    }
     const spread = Math.sqrt(variance(feature) * variance(other));
     const r = (cross - (moments.sum[feature]! * moments.sum[other]!) / n) / spread;
     known.set(keyOf(other), spread > 0 ? r : null);
   }
-  if (fresh.length > 0) for (let i = 0; i < own.token.length; i++) scratch[own.token[i]!] = 0;
+  if (fresh.length > 0) for (const t of own.token) active[t >>> 5] = 0;
   return others.map((other) => known.get(keyOf(other)) ?? null);
 }

@@ -10,7 +10,7 @@ import { activationHistogram, rounded, rowBins } from "./histograms.ts";
 import type { Judgement, JudgeWorld } from "./judgement.ts";
 import { summarizeLogits } from "./logit-weights.ts";
 import { nameOf, statementOf, type TokenShown } from "./name.ts";
-import { activationCorrelations, type Near } from "./nearest.ts";
+import { activationCorrelations, type Near, type TokenScratch } from "./nearest.ts";
 import { neuronShares } from "./neurons.ts";
 import type { Band, FeaturePage, FeatureRow, Interval } from "./page.ts";
 import { contextReading, pairClaim, roundedEstimate } from "./readings.ts";
@@ -31,8 +31,7 @@ export interface PageWorld extends JudgeWorld {
   near: Near[][];
   control: ControlFigures | undefined;
   rng: Random;
-  /** [n_tokens], zero. */
-  scratch: Float32Array;
+  scratch: TokenScratch;
   /** Correlations of neighbours that are known already. */
   known: Map<number, number | null>;
 }
@@ -86,7 +85,8 @@ export function describeFeature(
           first.recall,
           pairClaim("weight", judgement.readings[0]!, control),
         ];
-  const inside = (t: number): boolean => ground.eval.context[t] === best;
+  const { context } = ground.eval;
+  const inside = (t: number): boolean => context[t] === best;
   const beside = best_context === null ? undefined : control?.contexts[best_context];
   const examples = chooseExamples(column, peak, ground.eval, {
     rng: world.rng.stream(`examples ${feature}`),

@@ -40,7 +40,7 @@ export function columnMoments(
   const C = fit.n_contexts;
   const made = emptyMoments(units, C);
   const scratch = new Float64Array(fit.d_vocab);
-  const seen: number[] = [];
+  const seen = new Uint32Array(fit.d_vocab);
   const sparse = sparseBuilder(units);
   const { tokens, context } = split;
   for (let u = 0; u < units; u++) {
@@ -48,6 +48,7 @@ export function columnMoments(
     let square = 0;
     let sumFitted = 0;
     let squareFitted = 0;
+    let known = 0;
     const at = u * C;
     for (let i = columns.offsets[u]!; i < columns.offsets[u + 1]!; i++) {
       const t = columns.token[i]!;
@@ -61,19 +62,17 @@ export function columnMoments(
       sumFitted += a;
       squareFitted += a * a;
       made.byContextFitted[at + c]! += a;
-      if (scratch[v] === 0) seen.push(v);
+      if (scratch[v] === 0) seen[known++] = v;
       scratch[v]! += a;
     }
     made.sum[u] = sum;
     made.square[u] = square;
     made.sumFitted[u] = sumFitted;
     made.squareFitted[u] = squareFitted;
-    seen.sort((a, b) => a - b);
-    for (const v of seen) {
+    for (const v of seen.subarray(0, known).sort()) {
       sparse.push(v, scratch[v]!);
       scratch[v] = 0;
     }
-    seen.length = 0;
     sparse.close(u);
   }
   return { ...made, byToken: sparse.done() };

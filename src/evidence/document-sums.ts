@@ -119,14 +119,23 @@ export async function drawUnits(
   const left = new Float32Array(columns.length * perUnit * V);
   const total = new Float64Array(columns.length * rows);
   const mean = new Float64Array(V);
+  const byGroup = new Float32Array(D * rows);
   columns.forEach((column, u) => {
     const { token, offsets, sum } = means.of;
     const first = offsets[means.units[u]!]!;
     const end = offsets[means.units[u]! + 1]!;
     for (let i = first; i < end; i++) mean[token[i]!] = sum[i]!;
-    activeSums(column, judged[u]!, world, mean, sums, u * rows);
-    for (let k = 0; k < rows; k++)
-      for (let d = 0; d < D; d++) total[u * rows + k]! += sums[(u * rows + k) * D + d]!;
+    byGroup.fill(0);
+    activeSums(column, judged[u]!, world, mean, byGroup, rows);
+    for (let k = 0; k < rows; k++) {
+      let all = 0;
+      for (let d = 0, to = (u * rows + k) * D; d < D; d++) {
+        const x = byGroup[d * rows + k]!;
+        sums[to + d] = x;
+        all += x;
+      }
+      total[u * rows + k] = all;
+    }
     const row = u * perUnit * V;
     for (let i = first; i < end; i++) {
       const v = token[i]!;
@@ -156,56 +165,55 @@ export async function drawUnits(
   return { rows, total, drawn };
 }
 
-/** Sums per group over active tokens, and −m inside each judged context: `out` is [rows, groups]. */
+/**
+ * Sums per group over active tokens, and −m inside each judged context: `out` is [groups, rows], so that what one
+ * token adds to lies together.
+ */
 function activeSums(
   column: Column,
   judged: readonly Judged[],
   world: { eval: LabelledTokens; fit: TokenFit; cells: TokenCells; resamples: Resamples },
   mean: Float64Array,
   out: Float32Array,
-  at: number,
+  rows: number,
 ): void {
   const { fit, cells } = world;
   const { tokens, context, doc } = world.eval;
-  const { of, n: D } = world.resamples.groups;
+  const { of } = world.resamples.groups;
   const { fitted, labelByContext: label, d_vocab: V } = fit;
   const J = judged.length;
-  const A = at * D;
-  const AA = A + D;
-  const S = AA + D;
-  const SS = S + D;
-  const F = SS + D;
+  const labels = Int32Array.from(judged, (j) => j.context * V);
   const contexts = Int32Array.from(judged, (j) => j.context);
   const thresholds = Float64Array.from(judged, (j) => j.threshold);
-  for (let i = 0; i < column.token.length; i++) {
-    const t = column.token[i]!;
-    const a = column.value[i]!;
-    const d = of[doc[t]!]!;
+  const { token, value } = column;
+  for (let i = 0; i < token.length; i++) {
+    const t = token[i]!;
+    const a = value[i]!;
     const v = tokens[t]!;
     const own = context[t]!;
-    out[S + d]! += a;
-    out[SS + d]! += a * a;
-    out[F + d]!++;
+    const at = of[doc[t]!]! * rows;
     const known = v < V && fitted[v] === 1;
     if (known) {
-      out[A + d]! += a;
-      out[AA + d]! += a * a - 2 * mean[v]! * a;
+      out[at]! += a;
+      out[at + 1]! += a * a - 2 * mean[v]! * a;
     }
-    for (let j = 0, row = F + D + d; j < J; j++, row += contextRows * D) {
-      const c = contexts[j]!;
+    out[at + 2]! += a;
+    out[at + 3]! += a * a;
+    out[at + 4]!++;
+    for (let j = 0, to = at + unitRows; j < J; j++, to += contextRows) {
       const fires = a >= thresholds[j]!;
-      if (known) out[row]! -= a * label[c * V + v]!;
-      if (fires) out[row + 3 * D]!++;
-      if (own !== c) continue;
-      if (known) out[row]! += a;
-      out[row + D]! += a;
-      if (fires) out[row + 2 * D]!++;
+      if (known) out[to]! -= a * label[labels[j]! + v]!;
+      if (fires) out[to + 3]!++;
+      if (own !== contexts[j]!) continue;
+      if (known) out[to]! += a;
+      out[to + 1]! += a;
+      if (fires) out[to + 2]!++;
     }
   }
   for (let j = 0; j < J; j++) {
-    const row = F + D + j * contextRows * D;
+    const row = unitRows + j * contextRows;
     for (let i = cells.start[contexts[j]!]!; i < cells.start[contexts[j]! + 1]!; i++)
-      out[row + cells.group[i]!]! -= mean[cells.token[i]!]! * cells.n[i]!;
+      out[cells.group[i]! * rows + row]! -= mean[cells.token[i]!]! * cells.n[i]!;
   }
 }
 
@@ -255,10 +263,32 @@ export function sharedTotals(sums: Float32Array, groups: number): Float64Array {
   return out;
 }
 
-/** Reads one sum: draw −1 is the sample itself. */
-function reader({ total, drawn }: Shared, from: number, draws: number) {
-  return (k: number, b: number): number =>
-    b < 0 ? total[from + k]! : drawn[(from + k) * draws + b]!;
+/** One sum: of the sample itself, and of every draw. */
+interface Row {
+  readonly total: number;
+  readonly drawn: Float32Array; // [draws]
+}
+
+function rowReader({ total, drawn }: Shared, from: number, draws: number): (k: number) => Row {
+  return (k) => ({
+    total: total[from + k]!,
+    drawn: drawn.subarray((from + k) * draws, (from + k + 1) * draws),
+  });
+}
+
+function ratio(part: Row, whole: Row): Estimate {
+  const { drawn: p } = part;
+  const { drawn: w } = whole;
+  return percentileInterval(part.total / whole.total, p.length, (b) => p[b]! / w[b]!);
+}
+
+/** Pearson's r from the rows [n, x, xx, y, yy, xy]. */
+function correlation(n: Row, x: Row, xx: Row, y: Row, yy: Row, xy: Row): Estimate {
+  const value = pearson(n.total, x.total, xx.total, y.total, yy.total, xy.total);
+  const [N, X, XX, Y, YY, XY] = [n.drawn, x.drawn, xx.drawn, y.drawn, yy.drawn, xy.drawn];
+  return percentileInterval(value, N.length, (b) =>
+    pearson(N[b]!, X[b]!, XX[b]!, Y[b]!, YY[b]!, XY[b]!),
+  );
 }
 
 /** Figures of the u-th unit with its j-th judged context. */
@@ -270,20 +300,26 @@ export function pairFigures(
   shared: Shared,
   draws: number,
 ): PairFigures {
-  const of = reader(units, u * units.rows, draws);
-  const all = reader(shared, 0, draws);
+  const of = rowReader(units, u * units.rows, draws);
+  const all = rowReader(shared, 0, draws);
   const at = unitRows + j * contextRows;
-  const y = 2 + 3 * context;
-  const estimate = (statistic: (b: number) => number): Estimate =>
-    percentileInterval(statistic(-1), draws, statistic);
+  const y = all(2 + 3 * context);
+  const hits = of(at + 2);
+  const inside = of(at + 1);
+  const sum = of(2);
   return {
-    r: estimate((b) => pearson(all(0, b), of(2, b), of(3, b), all(y, b), all(y, b), of(at + 1, b))),
-    r_given_token: estimate((b) =>
-      pearson(all(1, b), of(0, b), of(1, b), all(y + 1, b), all(y + 2, b), of(at, b)),
+    r: correlation(all(0), sum, of(3), y, y, inside),
+    r_given_token: correlation(
+      all(1),
+      of(0),
+      of(1),
+      all(3 + 3 * context),
+      all(4 + 3 * context),
+      of(at),
     ),
-    precision: estimate((b) => of(at + 2, b) / of(at + 3, b)),
-    recall: estimate((b) => of(at + 2, b) / all(y, b)),
-    weight: estimate((b) => of(at + 1, b) / of(2, b)),
+    precision: ratio(hits, of(at + 3)),
+    recall: ratio(hits, y),
+    weight: ratio(inside, sum),
   };
 }
 
@@ -294,8 +330,5 @@ export function densityEstimate(
   shared: Shared,
   draws: number,
 ): Estimate {
-  const of = reader(units, u * units.rows, draws);
-  const all = reader(shared, 0, draws);
-  const share = (b: number): number => of(4, b) / all(0, b);
-  return percentileInterval(share(-1), draws, share);
+  return ratio(rowReader(units, u * units.rows, draws)(4), rowReader(shared, 0, draws)(0));
 }
