@@ -11,7 +11,10 @@ interface Options extends CommonOptions {
 export function define(command: Command): Command {
   return commonOptions(command)
     .argument("<dictionary>", "e.g. field-1l-sae-2048-k32-s0")
-    .option("--full", "also the step-0 model, a layer-wide dictionary and a supervised probe")
+    .option(
+      "--full",
+      "also the step-0 model, random directions, equal densities, a layer-wide dictionary, a probe",
+    )
     .option(
       "--texts <folder>",
       "judge on the held-out texts of the model's recipe, in this folder",

@@ -22,6 +22,7 @@ import { permutedControl, untrainedControl } from "./controls.ts";
 import type { JobContext } from "./events.ts";
 import { type Figures, figuresOf, heldOutDensity } from "./figures.ts";
 import { measureLosses } from "./losses.ts";
+import { densityMatchedFigures, randomDirectionFigures } from "./nulls.ts";
 import { readRecipe } from "./recipe.ts";
 import { openStudy, type Study } from "./study.ts";
 import { keptDictionary } from "./train.ts";
@@ -30,7 +31,7 @@ import { bestNeurons, unitPair } from "./units.ts";
 
 export const EvaluateInputSchema = z.object({
   dictionary: z.string(),
-  /** Also the step-0 model, a dictionary as wide as the layer, and a supervised probe. */
+  /** Also the step-0 model, random directions, equal densities, a dictionary as wide as the layer, a supervised probe. */
   full: z.boolean().default(false),
   /** Judge on the held-out part of the texts of the model's recipe, in this folder, instead. */
   texts: z.string().optional(),
@@ -93,6 +94,11 @@ export async function evaluate(
   const units = await unitPair(study, dictionary, {}, context);
   const figures = await measureContexts(units, study.ground);
   const others = await otherUnits(study, settings, input.full, context);
+  if (input.full) {
+    const random = await randomDirectionFigures(study, dictionary, seed, context);
+    others.table["random-directions"] = random;
+    others.table["density-matched"] = await densityMatchedFigures(study, units, figures, seed);
+  }
   const control = poolControls("permuted-weights", [others.permuted], study.contexts);
   const summaries = contextClaims(figures, study.ground, { control, rivals: others.rivals, seed });
 

@@ -5,15 +5,19 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, describe as group, test } from "vitest";
 import { openBundle } from "../analysis/bundle-read.ts";
 import { loadDictionary } from "../dictionaries/saelens.ts";
+import { measureContexts } from "../evidence/index.ts";
 import { folderStore } from "../storage/folder.ts";
 import type { RunEvent } from "../workspace/events.ts";
 import { openWorkspace, type Workspace } from "../workspace/workspace.ts";
 import { DemoInputSchema, demo } from "./demo.ts";
 import type { JobContext } from "./events.ts";
 import type { Figures } from "./figures.ts";
+import { densityMatchedFigures, randomDirectionFigures } from "./nulls.ts";
 import { RecordInputSchema, record } from "./record.ts";
+import { openStudy } from "./study.ts";
 import { tinyConfig, writeTinyModel } from "./tiny-model.fixture.ts";
 import { TrainInputSchema, train } from "./train.ts";
+import { unitPair } from "./units.ts";
 
 let folder: string;
 let workspace: Workspace;
@@ -69,6 +73,21 @@ group("demo", () => {
     const second = await demo(input(), context);
     expect(events.some((event) => event.type === "metric" && "FVU" in event.values)).toBe(false);
     expect(second).toEqual(first);
+  }, 120_000);
+});
+
+group("nulls", () => {
+  test("units that nobody trained or chose say nothing about a context", async () => {
+    const { context } = contextOf("nulls");
+    const study = await openStudy({ model, site: "blocks.0.mlp.hook_post" }, context);
+    const dictionary = await loadDictionary(workspace.store, "dictionaries/tiny-sae-64-k8-s0");
+    const units = await unitPair(study, dictionary, {}, context);
+    const figures = await measureContexts(units, study.ground);
+    const matched = await densityMatchedFigures(study, units, figures, 0, { draws: 4 });
+    const directions = await randomDirectionFigures(study, dictionary, 0, context);
+    expect(Object.keys(matched)).toEqual(figures.map((one) => one.context));
+    for (const r of [...Object.values(matched), ...Object.values(directions)])
+      expect(Math.abs(r)).toBeLessThan(0.25);
   }, 120_000);
 });
 
