@@ -1,14 +1,8 @@
 // What a safetensors file holds, read by position, and how one is written.
 import { check, fail } from "../base/errors.ts";
 import type { Store } from "../storage/store.ts";
-import {
-  bytesPerElement,
-  type DType,
-  sizeOf,
-  type Tensor,
-  type TypedArrays,
-  tensor,
-} from "../tensor/tensor.ts";
+import { bytesPerElement, type DType, sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
+import { decodeStored, storedTypes, viewOf } from "./stored.ts";
 
 /** One tensor of a file: `start` and `end` are byte positions in the file itself. */
 export interface SafetensorsEntry {
@@ -27,22 +21,6 @@ export interface SafetensorsHeader {
 
 /** The reference implementation's limit: a header is names and shapes, not data. */
 const maxHeaderBytes = 100_000_000;
-
-// Types without a counterpart in memory are widened to the next exact one.
-const types: Record<string, { bytes: number; as: DType }> = {
-  F64: { bytes: 8, as: "float64" },
-  F32: { bytes: 4, as: "float32" },
-  F16: { bytes: 2, as: "float16" },
-  BF16: { bytes: 2, as: "bfloat16" },
-  I64: { bytes: 8, as: "int64" },
-  I32: { bytes: 4, as: "int32" },
-  U8: { bytes: 1, as: "uint8" },
-  BOOL: { bytes: 1, as: "bool" },
-  I16: { bytes: 2, as: "int32" },
-  I8: { bytes: 1, as: "int32" },
-  U16: { bytes: 2, as: "int32" },
-  U32: { bytes: 4, as: "int64" },
-};
 
 const written: Record<DType, string> = {
   float64: "F64",
@@ -141,11 +119,12 @@ function parseEntry(
 ): SafetensorsEntry {
   check(isRecord(value), "format/safetensors-entry", "the entry is not an object", { where });
   const { dtype, shape, data_offsets: offsets } = value;
-  const type = typeof dtype === "string" && Object.hasOwn(types, dtype) ? types[dtype] : undefined;
+  const type =
+    typeof dtype === "string" && Object.hasOwn(storedTypes, dtype) ? storedTypes[dtype] : undefined;
   check(type, "format/safetensors-dtype", "unknown element type", {
     where,
     got: dtype,
-    wanted: Object.keys(types).join(", "),
+    wanted: Object.keys(storedTypes).join(", "),
   });
   check(isCounts(shape), "format/safetensors-entry", "the shape is not a list of sizes", {
     where,
@@ -195,7 +174,7 @@ export async function readSafetensor(
       got: name,
       wanted: [...header.entries.keys()].slice(0, 8).join(", "),
     });
-  return decode(entry, await store.getRange(key, entry.start, entry.end));
+  return decodeStored(entry.dtype, entry.shape, await store.getRange(key, entry.start, entry.end));
 }
 
 /** The whole file. */
@@ -208,33 +187,6 @@ export async function readSafetensors(
   for (const name of header.entries.keys())
     tensors[name] = await readSafetensor(store, key, header, name);
   return { tensors, metadata: header.metadata };
-}
-
-function decode({ dtype, shape }: SafetensorsEntry, bytes: Uint8Array): Tensor {
-  const { as, bytes: width } = types[dtype]!;
-  // Typed arrays need aligned memory, and a store may hand out a view at any offset.
-  const buffer = (
-    bytes.byteOffset % width === 0 ? bytes.buffer : bytes.slice().buffer
-  ) as ArrayBuffer;
-  const offset = bytes.byteOffset % width === 0 ? bytes.byteOffset : 0;
-  const n = bytes.length / width;
-  const widened = (): TypedArrays[DType] => {
-    if (dtype === "I16") return Int32Array.from(new Int16Array(buffer, offset, n));
-    if (dtype === "U16") return Int32Array.from(new Uint16Array(buffer, offset, n));
-    if (dtype === "I8") return Int32Array.from(new Int8Array(buffer, offset, n));
-    if (dtype === "U32") return BigInt64Array.from(new Uint32Array(buffer, offset, n), BigInt);
-    return viewOf(as, buffer, offset, n);
-  };
-  return tensor(as, shape, widened());
-}
-
-function viewOf(as: DType, buffer: ArrayBuffer, offset: number, n: number): TypedArrays[DType] {
-  if (as === "float64") return new Float64Array(buffer, offset, n);
-  if (as === "float32") return new Float32Array(buffer, offset, n);
-  if (as === "float16" || as === "bfloat16") return new Uint16Array(buffer, offset, n);
-  if (as === "int64") return new BigInt64Array(buffer, offset, n);
-  if (as === "int32") return new Int32Array(buffer, offset, n);
-  return new Uint8Array(buffer, offset, n);
 }
 
 /**
