@@ -3,8 +3,14 @@ import fc from "fast-check";
 import { erf, gelu, geluTanh, relu, sigmoid, silu, tanh } from "../src/graph/ops/activation.ts";
 import * as arithmetic from "../src/graph/ops/arithmetic.ts";
 import { expand, reshape, sum } from "../src/graph/ops/broadcast.ts";
-import { conv2d } from "../src/graph/ops/conv.ts";
-import { gather, scatterAdd, scatterAlong, takeAlong } from "../src/graph/ops/gather.ts";
+import { conv, conv2d, convTranspose } from "../src/graph/ops/conv.ts";
+import {
+  gather,
+  scatterAdd,
+  scatterAlong,
+  scatterInto,
+  takeAlong,
+} from "../src/graph/ops/gather.ts";
 import { concat, pad, slice, transpose } from "../src/graph/ops/layout.ts";
 import * as logic from "../src/graph/ops/logic.ts";
 import { matmul } from "../src/graph/ops/matmul.ts";
@@ -12,8 +18,10 @@ import { layerNorm, rmsNorm } from "../src/graph/ops/norm.ts";
 import type { Operand } from "../src/graph/ops/pointwise.ts";
 import { avgPool, maxPool } from "../src/graph/ops/pool.ts";
 import { argmax, cumsum, max, mean, min } from "../src/graph/ops/reduce.ts";
+import * as rounding from "../src/graph/ops/rounding.ts";
 import { oneHot, topK } from "../src/graph/ops/select.ts";
 import { crossEntropy, logSoftmax, softmax } from "../src/graph/ops/softmax.ts";
+import * as trigonometry from "../src/graph/ops/trigonometry.ts";
 import type { Value } from "../src/graph/value.ts";
 
 /** What a leaf is filled with. `apart`: distinct numbers, none within 0.1 of another or of 0. */
@@ -309,8 +317,80 @@ function pooled(make: typeof maxPool): Draw {
   }));
 }
 
+/** One, two or three axes; groups, dilation, and padding that differs between the ends. */
+const anyConv = fc
+  .record({
+    rank: fc.integer({ min: 1, max: 3 }),
+    sizes: fc.array(fc.integer({ min: 3, max: 5 }), { minLength: 3, maxLength: 3 }),
+    kernel: fc.array(fc.integer({ min: 1, max: 2 }), { minLength: 3, maxLength: 3 }),
+    stride: fc.integer({ min: 1, max: 2 }),
+    dilation: fc.integer({ min: 1, max: 2 }),
+    padding: fc.nat({ max: 1 }),
+    paddingAfter: fc.nat({ max: 1 }),
+    groups: fc.integer({ min: 1, max: 2 }),
+    batch: fc.integer({ min: 1, max: 2 }),
+    channels: fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 2 })),
+    seed,
+  })
+  .map(({ rank, sizes, kernel, ...rest }) => ({
+    image: sizes.slice(0, rank),
+    kernel: kernel.slice(0, rank),
+    ...rest,
+  }));
+
+const convolvedAnyhow: Draw = anyConv.map(
+  ({ image, kernel, batch, channels: [from, to], seed, groups, ...options }) => ({
+    leaves: [
+      { shape: [batch, from * groups, ...image], fill: "normal" },
+      { shape: [to * groups, from, ...kernel], fill: "normal" },
+    ],
+    build: ([x, w]) => conv(x!, w!, { ...options, groups }),
+    seed,
+  }),
+);
+
+const convolvedBack: Draw = anyConv.map(
+  ({ image, kernel, batch, channels: [from, to], seed, groups, ...options }) => ({
+    leaves: [
+      { shape: [batch, from * groups, ...image], fill: "normal" },
+      { shape: [from * groups, to, ...kernel], fill: "normal" },
+    ],
+    build: ([x, w]) => convTranspose(x!, w!, { ...options, groups }),
+    seed,
+  }),
+);
+
+const pooledAnyhow = (make: typeof maxPool): Draw =>
+  anyConv.map(({ image, kernel, batch, channels: [from], seed, stride, dilation, padding }) => ({
+    leaves: [{ shape: [batch, from, ...image], fill: "apart" }],
+    build: ([x]) =>
+      make(x!, kernel, {
+        stride,
+        dilation,
+        padding: 0,
+        paddingAfter: kernel.map((n) => (n > 1 ? padding : 0)),
+      }),
+    seed,
+  }));
+
+function scatteredInto(how: "replace" | "add"): Draw {
+  return fc
+    .record({ n: fc.integer({ min: 2, max: 6 }), m: fc.integer({ min: 1, max: 6 }), seed })
+    .map(({ n, m, seed }) => ({
+      leaves: [
+        { shape: [n], fill: "normal" },
+        { shape: how === "add" ? [m] : [1], fill: { below: n } },
+        { shape: how === "add" ? [m] : [1], fill: "normal" },
+      ],
+      build: ([x, i, updates]) => scatterInto(x!, i!, updates!, { how }),
+      seed,
+    }));
+}
+
 const { abs, add, clip, div, exp, log, maximum, minimum, mul, neg, pow, rsqrt } = arithmetic;
 const { and, cast, equal, greater, greaterEqual, less, lessEqual, not, or } = logic;
+const sin01 = (x: Value) => mul(trigonometry.sin(x), 0.8);
+const plusOne = (x: Operand) => add(x, 1);
 const float = (condition: Value) => cast(condition, "float32");
 
 /** By the name of the op that each is about. */
@@ -382,6 +462,38 @@ export const samples: Readonly<Record<string, Draw>> = {
     seed,
   })),
   topKValues: top,
+  scatterIntoReplace: scatteredInto("replace"),
+  scatterIntoAdd: scatteredInto("add"),
+  sin: unary(trigonometry.sin),
+  cos: unary(trigonometry.cos),
+  tan: unary((x) => trigonometry.tan(sin01(x))),
+  asin: unary((x) => trigonometry.asin(sin01(x))),
+  acos: unary((x) => trigonometry.acos(sin01(x))),
+  atan: unary(trigonometry.atan),
+  sinh: unary(trigonometry.sinh),
+  cosh: unary(trigonometry.cosh),
+  asinh: unary(trigonometry.asinh),
+  acosh: unary((x) => trigonometry.acosh(add(x, 1)), "positive"),
+  atanh: unary((x) => trigonometry.atanh(sin01(x))),
+  softplus: unary(trigonometry.softplus),
+  floor: unary(rounding.floor, "apart"),
+  ceil: unary(rounding.ceil, "apart"),
+  round: unary(rounding.round, "apart"),
+  quotient: binary((a, b) => rounding.quotient(a, plusOne(b)), [{ below: 9 }, { below: 3 }]),
+  remainder: binary((a, b) => rounding.remainder(a, plusOne(b)), [{ below: 9 }, { below: 3 }]),
+  remainderOfFloats: binary((a, b) => rounding.remainder(a, mul(b, 1.7)), ["apart", "positive"]),
+  remainderLikeDivisor: binary(
+    (a, b) => rounding.remainder(a, neg(plusOne(b)), { like: "divisor" }),
+    [{ below: 9 }, { below: 3 }],
+  ),
+  bitsAnd: binary((a, b) => rounding.bits("and", a, b), [{ below: 99 }, { below: 99 }]),
+  bitsOr: binary((a, b) => rounding.bits("or", a, b), [{ below: 99 }, { below: 99 }]),
+  bitsXor: binary((a, b) => rounding.bits("xor", a, b), [{ below: 99 }, { below: 99 }]),
+  isNan: unary((x) => rounding.isNan(log(x))),
+  conv: convolvedAnyhow,
+  convTranspose: convolvedBack,
+  maxPoolAnyhow: pooledAnyhow(maxPool),
+  avgPoolAnyhow: pooledAnyhow(avgPool),
   conv2d: convolved,
   maxPool: pooled(maxPool),
   avgPool: pooled(avgPool),

@@ -9,10 +9,18 @@ export function toCells({ data, dtype }: Tensor): Float64Array {
   return Float64Array.from(data as ArrayLike<number | bigint>, Number);
 }
 
-/** A tensor of the dtype, each number rounded once. */
+/** A tensor of the dtype, each number rounded once; an int64 beyond its range is the nearest one. */
 export function fromCells(dtype: DType, shape: readonly number[], cells: Float64Array): Tensor {
   const data = allocate(dtype, cells.length);
   for (let i = 0; i < cells.length; i++)
-    data[i] = (dtype === "int64" ? BigInt(cells[i]!) : cells[i]!) as never;
+    data[i] = (dtype === "int64" ? toInt64(cells[i]!) : cells[i]!) as never;
   return tensor(dtype, shape, data);
+}
+
+const largest = 2n ** 63n - 1n;
+
+/** "To the end" is written as the largest int64, which float64 rounds up beyond it. */
+function toInt64(cell: number): bigint {
+  if (cell >= 2 ** 63) return largest;
+  return BigInt(Math.max(cell, -(2 ** 63)));
 }

@@ -40,11 +40,15 @@ function evaluate(
 ): Cells {
   if (value.op === "constant") return toCells(value.attrs.tensor as Tensor);
   const op = opOf(value);
-  if (op !== undefined)
-    return op.reference(
+  if (op !== undefined) {
+    const found = op.reference(
       value.inputs.map(({ id }) => cells.get(id)!),
       value,
     );
+    // Whole numbers of a few bits go around; int64 is exact up to 2⁵³ only.
+    if (value.dtype === "uint8") return found.map((x) => x & 255);
+    return value.dtype === "int32" ? found.map((x) => x | 0) : found;
+  }
   const fed = feeds[value.name!];
   if (fed === undefined)
     fail("interpret/feeds", `the ${value.op} ${value.name} was not fed`, {

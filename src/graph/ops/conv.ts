@@ -1,51 +1,34 @@
-// Two-dimensional convolution, its transpose, and the gradient of its kernel: each other's gradients.
+// Convolution over any number of axes, its transpose, and the gradient of its kernel: each other's gradients.
 import { check } from "../../base/errors.ts";
 import { sizeOf } from "../../tensor/tensor.ts";
 import { defineOp, type Maker, type Spec } from "../op.ts";
 import { isFloat, showSpecs, type Value } from "../value.ts";
 import { add } from "./arithmetic.ts";
 import { reshape } from "./broadcast.ts";
+import {
+  checkWindow,
+  placesOf,
+  restOf,
+  tapsOf,
+  type Window,
+  type WindowOptions,
+  windowAttributes,
+  windowOf,
+} from "./window.ts";
 
-export type Two = readonly [number, number];
-
-export interface Window {
-  /** Rows, columns: how far the kernel moves. */
-  stride: Two;
-  /** Rows, columns: zeros added on both sides. */
-  padding: Two;
+interface ConvAttrs extends Window {
+  /** Channels are split into so many groups, which do not see each other. */
+  groups: number;
 }
 
 interface Sizes {
-  /** [batch, in, rows, columns] */
+  /** [batch, in, ...image] */
   x: readonly number[];
-  /** [out, in, rows, columns] */
+  /** [out, in / groups, ...kernel] */
   w: readonly number[];
-  /** [batch, out, rows, columns] */
+  /** [batch, out, ...places] */
   y: readonly number[];
-  window: Window;
-}
-
-/** Places of the window along one axis. */
-export function places(n: number, kernel: number, stride: number, padding: number): number {
-  return Math.floor((n + 2 * padding - kernel) / stride) + 1;
-}
-
-export function checkWindow(op: string, x: Value, kernel: Two, { stride, padding }: Window): void {
-  const rows = x.shape.slice(2);
-  const whole = [...kernel, ...stride].every((n) => Number.isInteger(n) && n > 0);
-  const fits = rows.every((n, i) => kernel[i]! <= n + 2 * padding[i]! && padding[i]! >= 0);
-  check(x.shape.length === 4 && whole && fits, "shape/window", `${op}: the window does not fit`, {
-    got: `${showSpecs([x])}, kernel ${kernel}, stride ${stride}, padding ${padding}`,
-    wanted: "x [batch, channels, rows, columns], a kernel within the padded image",
-  });
-}
-
-function attributes({ stride, padding }: Window, kernel: readonly number[]) {
-  return {
-    kernel_shape: kernel.slice(-2),
-    strides: [...stride],
-    pads: [...padding, ...padding],
-  };
+  attrs: ConvAttrs;
 }
 
 function checkFloats(op: string, inputs: readonly Value[]): void {
@@ -57,156 +40,215 @@ function checkFloats(op: string, inputs: readonly Value[]): void {
   );
 }
 
-const makeConv: Maker<Window> = defineOp<Window>({
-  name: "conv2d",
-  infer: (inputs, window): Spec => {
+function plainAttrs({ stride, dilation, before, after, groups }: ConvAttrs): ConvAttrs {
+  return { stride, dilation, before, after, groups };
+}
+
+const makeConv: Maker<ConvAttrs> = defineOp<ConvAttrs>({
+  name: "conv",
+  infer: (inputs, attrs): Spec => {
     const [x, w] = inputs as [Value, Value];
-    checkFloats("conv2d", inputs);
+    checkFloats("conv", inputs);
+    const { groups } = attrs;
     check(
-      x.shape.length === 4 && w.shape.length === 4 && x.shape[1] === w.shape[1],
+      x.shape.length > 2 &&
+        w.shape.length === x.shape.length &&
+        x.shape[1] === w.shape[1]! * groups &&
+        w.shape[0]! % groups === 0,
       "shape/conv",
-      "conv2d: channels differ",
-      { got: showSpecs(inputs), wanted: "x [batch, in, h, w], kernel [out, in, h, w]" },
+      "conv: channels differ",
+      {
+        got: `${showSpecs(inputs)}, groups ${groups}`,
+        wanted: "x [batch, in, ...image], kernel [out, in / groups, ...kernel]",
+      },
     );
-    checkWindow("conv2d", x, w.shape.slice(2) as unknown as Two, window);
-    const { stride, padding } = window;
-    const size = (i: 0 | 1) => places(x.shape[2 + i]!, w.shape[2 + i]!, stride[i], padding[i]);
-    return { shape: [x.shape[0]!, w.shape[0]!, size(0), size(1)], dtype: x.dtype };
+    checkWindow("conv", x, w.shape.slice(2), attrs);
+    const places = placesOf(x.shape.slice(2), w.shape.slice(2), attrs);
+    return { shape: [x.shape[0]!, w.shape[0]!, ...places], dtype: x.dtype };
   },
   vjp: (grad, { inputs: [x, w], attrs }) => [
-    makeConvTransposed([grad, w!], { ...attrs, size: x!.shape.slice(2) as unknown as Two }),
-    makeConvKernel([x!, grad], { ...attrs, kernel: w!.shape.slice(2) as unknown as Two }),
+    makeConvTransposed([grad, w!], { ...plainAttrs(attrs), size: x!.shape.slice(2) }),
+    makeConvKernel([x!, grad], { ...plainAttrs(attrs), kernel: w!.shape.slice(2) }),
   ],
   lower: (to, { inputs, attrs }, names) =>
-    to.node("Conv", names, { attributes: attributes(attrs, inputs[1]!.shape) }),
+    to.node("Conv", names, {
+      attributes: {
+        ...windowAttributes(attrs, inputs[1]!.shape.slice(2)),
+        group: attrs.groups,
+      },
+    }),
   reference: ([x, w], { inputs, shape, attrs }) => {
     const y = new Float64Array(sizeOf(shape));
-    const sizes = { x: inputs[0]!.shape, w: inputs[1]!.shape, y: shape, window: attrs };
-    forEachTap(sizes, (i, j, k) => {
+    forEachTap({ x: inputs[0]!.shape, w: inputs[1]!.shape, y: shape, attrs }, (i, j, k) => {
       y[k]! += x![i]! * w![j]!;
     });
     return y;
   },
 });
 
-/** Gradient of the image; `size` is the image's [rows, columns]. */
-const makeConvTransposed: Maker<Window & { size: Two }> = defineOp<Window & { size: Two }>({
+/** Gradient of the image; `size` is the image's axes. */
+type TransposedAttrs = ConvAttrs & { size: readonly number[] };
+
+const makeConvTransposed: Maker<TransposedAttrs> = defineOp<TransposedAttrs>({
   name: "convTransposed",
-  infer: ([y, w], { size }) => ({
-    shape: [y!.shape[0]!, w!.shape[1]!, ...size],
-    dtype: y!.dtype,
-  }),
-  vjp: (grad, { inputs: [y, w], attrs: { stride, padding } }) => [
-    makeConv([grad, w!], { stride, padding }),
-    makeConvKernel([grad, y!], {
-      stride,
-      padding,
-      kernel: w!.shape.slice(2) as unknown as Two,
-    }),
+  infer: (inputs, attrs) => {
+    const [y, w] = inputs as [Value, Value];
+    checkFloats("convTranspose", inputs);
+    const { groups, size } = attrs;
+    const fits =
+      y.shape.length > 2 &&
+      w.shape.length === y.shape.length &&
+      y.shape[1] === w.shape[0] &&
+      w.shape[0]! % groups === 0;
+    check(fits, "shape/conv", "convTranspose: channels differ", {
+      got: `${showSpecs(inputs)}, groups ${groups}`,
+      wanted: "x [batch, in, ...places], kernel [in, out / groups, ...kernel]",
+    });
+    const rest = restOf(size, y.shape.slice(2), w.shape.slice(2), attrs);
+    const reached = rest.every((n, i) => n >= 0 && n < attrs.stride[i]!);
+    check(reached, "shape/window", "convTranspose: no image of that size has so many places", {
+      got: `${showSpecs(inputs)}, size ${size}`,
+      wanted: "what is left over is smaller than the stride",
+    });
+    return { shape: [y.shape[0]!, w.shape[1]! * groups, ...size], dtype: y.dtype };
+  },
+  vjp: (grad, { inputs: [y, w], attrs }) => [
+    makeConv([grad, w!], plainAttrs(attrs)),
+    makeConvKernel([grad, y!], { ...plainAttrs(attrs), kernel: w!.shape.slice(2) }),
   ],
   lower: (to, { inputs: [y, w], attrs }, names) => {
-    const { stride, padding, size } = attrs;
-    // What the stride could not reach at the end of the image.
-    const rest = [0, 1].map(
-      (i) => size[i]! + 2 * padding[i]! - ((y!.shape[2 + i]! - 1) * stride[i]! + w!.shape[2 + i]!),
-    );
+    const kernel = w!.shape.slice(2);
     return to.node("ConvTranspose", names, {
-      attributes: { ...attributes(attrs, w!.shape), output_padding: rest },
+      attributes: {
+        ...windowAttributes(attrs, kernel),
+        group: attrs.groups,
+        output_padding: restOf(attrs.size, y!.shape.slice(2), kernel, attrs),
+      },
     });
   },
   reference: ([y, w], { inputs, shape, attrs }) => {
     const x = new Float64Array(sizeOf(shape));
-    const sizes = { x: shape, w: inputs[1]!.shape, y: inputs[0]!.shape, window: attrs };
-    forEachTap(sizes, (i, j, k) => {
+    forEachTap({ x: shape, w: inputs[1]!.shape, y: inputs[0]!.shape, attrs }, (i, j, k) => {
       x[i]! += y![k]! * w![j]!;
     });
     return x;
   },
 });
 
+type KernelAttrs = ConvAttrs & { kernel: readonly number[] };
+
 /** Gradient of the kernel: the image convolved with the gradient, batch and channels swapped. */
-const makeConvKernel: Maker<Window & { kernel: Two }> = defineOp<Window & { kernel: Two }>({
+const makeConvKernel: Maker<KernelAttrs> = defineOp<KernelAttrs>({
   name: "convKernel",
-  infer: ([x, y], { kernel }) => ({
-    shape: [y!.shape[1]!, x!.shape[1]!, ...kernel],
+  infer: ([x, y], { kernel, groups }) => ({
+    shape: [y!.shape[1]!, x!.shape[1]! / groups, ...kernel],
     dtype: x!.dtype,
   }),
-  vjp: (grad, { inputs: [x, y], attrs: { stride, padding } }) => [
-    makeConvTransposed([y!, grad], {
-      stride,
-      padding,
-      size: x!.shape.slice(2) as unknown as Two,
-    }),
-    makeConv([x!, grad], { stride, padding }),
+  vjp: (grad, { inputs: [x, y], attrs }) => [
+    makeConvTransposed([y!, grad], { ...plainAttrs(attrs), size: x!.shape.slice(2) }),
+    makeConv([x!, grad], plainAttrs(attrs)),
   ],
-  lower: (to, { inputs: [, y], attrs: { stride, padding, kernel } }, names) => {
-    const swap = (name: string) =>
-      to.node("Transpose", [name], { attributes: { perm: [1, 0, 2, 3] } });
-    const full = to.node("Conv", [swap(names[0]!), swap(names[1]!)], {
+  lower: (to, { inputs: [x, y], attrs }, names) => {
+    const { stride, dilation, before, after, groups, kernel } = attrs;
+    const [batch, channels, ...image] = x!.shape as [number, number, ...number[]];
+    const rank = x!.shape.length;
+    const swap = (name: string) => {
+      const perm = Array.from({ length: rank }, (_, i) => (i === 0 ? 1 : i === 1 ? 0 : i));
+      return to.node("Transpose", [name], { attributes: { perm } });
+    };
+    // [batch, groups · in, ...] → [in, groups · batch, ...]: each group's batch is its channels.
+    const grouped = () => {
+      const inside = channels / groups;
+      const split = to.node("Reshape", [names[0]!, to.ints([batch, groups, inside, ...image])]);
+      const perm = [2, 1, 0, ...image.map((_, i) => i + 3)];
+      const turned = to.node("Transpose", [split], { attributes: { perm } });
+      return to.node("Reshape", [turned, to.ints([inside, groups * batch, ...image])]);
+    };
+    const full = to.node("Conv", [groups === 1 ? swap(names[0]!) : grouped(), swap(names[1]!)], {
       attributes: {
         kernel_shape: y!.shape.slice(2),
         dilations: [...stride],
-        pads: [...padding, ...padding],
+        strides: [...dilation],
+        pads: [...before, ...after],
+        group: groups,
       },
     });
     // A stride can leave places at the end that no kernel weight saw.
-    const cut = to.node("Slice", [full, to.ints([0, 0]), to.ints(kernel), to.ints([2, 3])]);
-    return swap(cut);
+    const axes = kernel.map((_, i) => i + 2);
+    const zeros = kernel.map(() => 0);
+    return swap(to.node("Slice", [full, to.ints(zeros), to.ints(kernel), to.ints(axes)]));
   },
   reference: ([x, y], { inputs, shape, attrs }) => {
     const w = new Float64Array(sizeOf(shape));
-    const sizes = { x: inputs[0]!.shape, w: shape, y: inputs[1]!.shape, window: attrs };
-    forEachTap(sizes, (i, j, k) => {
+    forEachTap({ x: inputs[0]!.shape, w: shape, y: inputs[1]!.shape, attrs }, (i, j, k) => {
       w[j]! += x![i]! * y![k]!;
     });
     return w;
   },
 });
 
-export interface ConvOptions {
-  stride?: number | Two;
-  padding?: number | Two;
+export interface ConvOptions extends WindowOptions {
   /** [out] */
   bias?: Value;
+  groups?: number;
 }
 
-export function two(n: number | Two): Two {
-  return typeof n === "number" ? [n, n] : n;
+/** x [batch, in, ...image], kernel [out, in / groups, ...kernel] → [batch, out, ...places]. */
+export function conv(x: Value, kernel: Value, options: ConvOptions = {}): Value {
+  const { groups = 1, bias } = options;
+  const out = makeConv([x, kernel], { ...windowOf(kernel.shape.length - 2, options), groups });
+  return withBias(out, bias);
 }
 
-/** x [batch, in, rows, columns], kernel [out, in, rows, columns] → [batch, out, rows, columns]. */
-export function conv2d(
-  x: Value,
-  kernel: Value,
-  { stride = 1, padding = 0, bias }: ConvOptions = {},
-): Value {
-  const out = makeConv([x, kernel], { stride: two(stride), padding: two(padding) });
-  return bias === undefined ? out : add(out, reshape(bias, [bias.shape[0]!, 1, 1]));
+/** `conv` of images with two axes: x [batch, in, rows, columns]. */
+export function conv2d(x: Value, kernel: Value, options: ConvOptions = {}): Value {
+  check(
+    x.shape.length === 4 && kernel.shape.length === 4,
+    "shape/conv",
+    "conv2d: not images with two axes",
+    { got: showSpecs([x, kernel]), wanted: "x [batch, in, h, w], kernel [out, in, h, w]" },
+  );
+  return conv(x, kernel, options);
+}
+
+export interface ConvTransposeOptions extends ConvOptions {
+  /** Axes of the result; where left out, the smallest that fit. */
+  size?: readonly number[];
+}
+
+/** The transpose of `conv`: x [batch, in, ...places], kernel [in, out / groups, ...kernel]. */
+export function convTranspose(x: Value, kernel: Value, options: ConvTransposeOptions = {}): Value {
+  const { groups = 1, bias } = options;
+  const window = windowOf(kernel.shape.length - 2, options);
+  const shortest = x.shape.slice(2).map(() => 0);
+  const size =
+    options.size ??
+    restOf(shortest, x.shape.slice(2), kernel.shape.slice(2), window).map((n) => -n);
+  return withBias(makeConvTransposed([x, kernel], { ...window, groups, size }), bias);
+}
+
+function withBias(out: Value, bias?: Value): Value {
+  if (bias === undefined) return out;
+  return add(out, reshape(bias, [bias.shape[0]!, ...out.shape.slice(2).map(() => 1)]));
 }
 
 /** For references: every (image, kernel, result) triple of flat indices that meet. */
 function forEachTap(
-  { x, w, y, window: { stride, padding } }: Sizes,
+  { x, w, y, attrs }: Sizes,
   visit: (i: number, j: number, k: number) => void,
 ): void {
-  const [batch, channels, rows, columns] = x as [number, number, number, number];
-  const [out, , kernelRows, kernelColumns] = w as [number, number, number, number];
-  const [, , outRows, outColumns] = y as [number, number, number, number];
-  const inside = (r: number, c: number) => r >= 0 && r < rows && c >= 0 && c < columns;
+  const taps = tapsOf(x.slice(2), w.slice(2), y.slice(2), attrs);
+  const [batch, channels, ...image] = x as [number, number, ...number[]];
+  const [out, inside, ...kernel] = w as [number, number, ...number[]];
+  const [images, kernels, results] = [sizeOf(image), sizeOf(kernel), sizeOf(y.slice(2))];
+  const perGroup = out / attrs.groups;
   for (let b = 0; b < batch; b++)
     for (let o = 0; o < out; o++)
-      for (let yr = 0; yr < outRows; yr++)
-        for (let yc = 0; yc < outColumns; yc++)
-          for (let c = 0; c < channels; c++)
-            for (let kr = 0; kr < kernelRows; kr++)
-              for (let kc = 0; kc < kernelColumns; kc++) {
-                const r = yr * stride[0] - padding[0] + kr;
-                const q = yc * stride[1] - padding[1] + kc;
-                if (!inside(r, q)) continue;
-                visit(
-                  ((b * channels + c) * rows + r) * columns + q,
-                  ((o * channels + c) * kernelRows + kr) * kernelColumns + kc,
-                  ((b * out + o) * outRows + yr) * outColumns + yc,
-                );
-              }
+      for (let c = 0; c < inside; c++) {
+        const from = (b * channels + Math.floor(o / perGroup) * inside + c) * images;
+        const at = (o * inside + c) * kernels;
+        const into = (b * out + o) * results;
+        for (let t = 0; t < taps.image.length; t++)
+          visit(from + taps.image[t]!, at + taps.kernel[t]!, into + taps.result[t]!);
+      }
 }

@@ -1,10 +1,10 @@
 // Reading and writing by index: gather, takeAlong, and the additions that are their gradients.
-import { check } from "../../base/errors.ts";
+import { check, fail } from "../../base/errors.ts";
 import { type DType, sizeOf } from "../../tensor/tensor.ts";
 import { defineOp, type Emitter } from "../op.ts";
 import { aroundAxis, axisOf, sameShape, stridesOf } from "../shape.ts";
-import { showSpecs, type Value } from "../value.ts";
-import { reshape } from "./broadcast.ts";
+import { scalar, showSpecs, type Value } from "../value.ts";
+import { expand, reshape } from "./broadcast.ts";
 
 function checkIndices(op: string, inputs: readonly Value[], indices: Value): void {
   check(indices.dtype.startsWith("int"), "dtype/index", `${op}: indices are integers`, {
@@ -197,6 +197,66 @@ function addInto(
   return to.node("ScatterElements", [zeros, indices, updates], {
     attributes: { axis, reduction: "add" },
   });
+}
+
+/** How an update meets what lies at its place. */
+export type ScatterHow = "replace" | "add" | "mul" | "max" | "min";
+
+const meeting: Readonly<Record<ScatterHow, (old: number, update: number) => number>> = {
+  replace: (_, update) => update,
+  add: (old, update) => old + update,
+  mul: (old, update) => old * update,
+  max: Math.max,
+  min: Math.min,
+};
+
+const makeScatterInto = defineOp<{ how: ScatterHow }>({
+  name: "scatterInto",
+  infer: (inputs) => {
+    const [x, indices, updates] = inputs as [Value, Value, Value];
+    checkIndices("scatterInto", inputs, indices);
+    const fits =
+      x.shape.length === 1 && indices.shape.length === 1 && sameShape(indices.shape, updates.shape);
+    check(fits && x.dtype === updates.dtype, "shape/scatter", "scatterInto: not lines", {
+      got: showSpecs(inputs),
+      wanted: "x [n], indices [m], updates [m] of x's dtype",
+    });
+    return { shape: x.shape, dtype: x.dtype };
+  },
+  vjp: (grad, { inputs: [, indices, updates], attrs: { how } }) => {
+    if (how === "add") return [grad, undefined, gather(grad, indices!)];
+    if (how !== "replace")
+      fail("grad/refused", `scatterInto: there is no gradient through "${how}"`, {
+        wanted: "replace or add",
+      });
+    const nothing = expand(scalar(0, grad.dtype), updates!.shape);
+    return [scatterInto(grad, indices!, nothing), undefined, gather(grad, indices!)];
+  },
+  lower: (to, { attrs: { how } }, inputs) =>
+    to.node("ScatterElements", inputs, {
+      attributes: { axis: 0, ...(how === "replace" ? {} : { reduction: how }) },
+    }),
+  reference: ([x, indices, updates], { attrs: { how } }) => {
+    const out = x!.slice();
+    indices!.forEach((index, i) => {
+      const at = wrap(index, out.length);
+      out[at] = meeting[how](out[at]!, updates![i]!);
+    });
+    return out;
+  },
+});
+
+/**
+ * `x` [n] with updates [m] at their indices [m]. With "replace", the gradient is right where no
+ * index repeats.
+ */
+export function scatterInto(
+  x: Value,
+  indices: Value,
+  updates: Value,
+  { how = "replace" }: { how?: ScatterHow } = {},
+): Value {
+  return makeScatterInto([x, indices, updates], { how });
 }
 
 /** The flat index, in a tensor with `size` places along `axis`, of place `index` in i's line. */

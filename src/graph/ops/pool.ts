@@ -4,32 +4,35 @@ import { sizeOf, tensor } from "../../tensor/tensor.ts";
 import { type Cells, defineOp, type Emitter, type Maker, type Node, type Spec } from "../op.ts";
 import type { Value } from "../value.ts";
 import { reshape } from "./broadcast.ts";
-import { checkWindow, places, type Two, two, type Window } from "./conv.ts";
 import { scatterAdd } from "./gather.ts";
+import {
+  checkWindow,
+  type PerAxis,
+  perAxis,
+  placesOf,
+  restOf,
+  spanOf,
+  tapsOf,
+  type Window,
+  type WindowOptions,
+  windowAttributes,
+  windowOf,
+} from "./window.ts";
 
 interface PoolAttrs extends Window {
-  kernel: Two;
+  kernel: readonly number[];
 }
 
 function inferPool(op: string, [x]: readonly Value[], attrs: PoolAttrs): Spec {
-  checkWindow(op, x!, attrs.kernel, attrs);
-  const { padding: sides } = attrs;
-  check(
-    sides.every((n, i) => n < attrs.kernel[i]!),
-    "shape/window",
-    `${op}: only padding`,
-    {
-      got: `padding ${sides}, kernel ${attrs.kernel}`,
-      wanted: "padding smaller than the kernel",
-    },
-  );
-  const { kernel, stride, padding } = attrs;
-  const size = (i: 0 | 1) => places(x!.shape[2 + i]!, kernel[i], stride[i], padding[i]);
-  return { shape: [x!.shape[0]!, x!.shape[1]!, size(0), size(1)], dtype: x!.dtype };
-}
-
-function attributes({ kernel, stride, padding }: PoolAttrs) {
-  return { kernel_shape: [...kernel], strides: [...stride], pads: [...padding, ...padding] };
+  const { kernel, before, after, dilation } = attrs;
+  checkWindow(op, x!, kernel, attrs);
+  const inside = (n: number, i: number) => n < spanOf(kernel[i]!, dilation[i]!);
+  check(before.every(inside) && after.every(inside), "shape/window", `${op}: only padding`, {
+    got: `padding ${before} and ${after}, kernel ${kernel}`,
+    wanted: "padding smaller than the kernel",
+  });
+  const places = placesOf(x!.shape.slice(2), kernel, attrs);
+  return { shape: [x!.shape[0]!, x!.shape[1]!, ...places], dtype: x!.dtype };
 }
 
 const makeMaxPool = defineOp<PoolAttrs>({
@@ -55,7 +58,7 @@ const makeMaxPlaces = defineOp<PoolAttrs>({
 
 function maxPoolOf(to: Emitter, { attrs }: Node<PoolAttrs>, x: string) {
   return to.shared(`maxPool ${x} ${JSON.stringify(attrs)}`, () => {
-    const made = to.nodes("MaxPool", [x], 2, { attributes: attributes(attrs) });
+    const made = to.nodes("MaxPool", [x], 2, { attributes: windowAttributes(attrs, attrs.kernel) });
     return { values: made[0]!, places: made[1]! };
   });
 }
@@ -76,11 +79,11 @@ const makeAvgPool: Maker<PoolAttrs> = defineOp<PoolAttrs>({
   name: "avgPool",
   infer: (inputs, attrs) => inferPool("avgPool", inputs, attrs),
   vjp: (grad, { inputs: [x], attrs }) => [
-    makeAvgSpread([grad], { ...attrs, size: x!.shape.slice(2) as unknown as Two }),
+    makeAvgSpread([grad], { ...attrs, size: x!.shape.slice(2) }),
   ],
   lower: (to, { attrs }, [x]) =>
     to.node("AveragePool", [x!], {
-      attributes: { ...attributes(attrs), count_include_pad: 1 },
+      attributes: { ...windowAttributes(attrs, attrs.kernel), count_include_pad: 1 },
     }),
   reference: ([x], node) => {
     const y = new Float64Array(sizeOf(node.shape));
@@ -92,15 +95,17 @@ const makeAvgPool: Maker<PoolAttrs> = defineOp<PoolAttrs>({
   },
 });
 
+type SpreadAttrs = PoolAttrs & { size: readonly number[] };
+
 /** Gradient of avgPool: each mean is spread over its window. */
-const makeAvgSpread: Maker<PoolAttrs & { size: Two }> = defineOp<PoolAttrs & { size: Two }>({
+const makeAvgSpread: Maker<SpreadAttrs> = defineOp<SpreadAttrs>({
   name: "avgPoolSpread",
   infer: ([y], { size }) => ({ shape: [y!.shape[0]!, y!.shape[1]!, ...size], dtype: y!.dtype }),
-  vjp: (grad, { attrs: { kernel, stride, padding } }) => [
-    makeAvgPool([grad], { kernel, stride, padding }),
+  vjp: (grad, { attrs: { kernel, stride, dilation, before, after } }) => [
+    makeAvgPool([grad], { kernel, stride, dilation, before, after }),
   ],
   lower: (to, { inputs: [y], dtype, attrs }, [name]) => {
-    const { kernel, stride, padding, size } = attrs;
+    const { kernel, size } = attrs;
     const channels = y!.shape[1]!;
     const shape = [channels, 1, ...kernel];
     const share = new Array<number>(sizeOf(shape)).fill(1 / sizeOf(kernel));
@@ -108,11 +113,13 @@ const makeAvgSpread: Maker<PoolAttrs & { size: Two }> = defineOp<PoolAttrs & { s
       dtype === "float64"
         ? tensor("float64", shape, Float64Array.from(share))
         : tensor("float32", shape, Float32Array.from(share));
-    const rest = [0, 1].map(
-      (i) => size[i]! + 2 * padding[i]! - ((y!.shape[2 + i]! - 1) * stride[i]! + kernel[i]!),
-    );
+    const rest = restOf(size, y!.shape.slice(2), kernel, attrs);
     return to.node("ConvTranspose", [name!, to.constant(weights)], {
-      attributes: { ...attributes(attrs), group: channels, output_padding: rest },
+      attributes: {
+        ...windowAttributes(attrs, attrs.kernel),
+        group: channels,
+        output_padding: rest,
+      },
     });
   },
   reference: ([y], node) => {
@@ -130,24 +137,30 @@ const makeAvgSpread: Maker<PoolAttrs & { size: Two }> = defineOp<PoolAttrs & { s
   },
 });
 
-export interface PoolOptions {
-  /** The kernel's size when left out: windows that do not overlap. */
-  stride?: number | Two;
-  padding?: number | Two;
+/** The stride is the kernel's size when left out: windows that do not overlap. */
+export type PoolOptions = WindowOptions;
+
+/** The maximum of each window of x [batch, channels, ...image]; equals: the first counts. */
+export function maxPool(x: Value, kernel: PerAxis, options: PoolOptions = {}): Value {
+  return makeMaxPool([x], poolAttrs(x, kernel, options));
 }
 
-/** The maximum of each window of x [batch, channels, rows, columns]; equals: the first counts. */
-export function maxPool(x: Value, kernel: number | Two, options: PoolOptions = {}): Value {
-  return makeMaxPool([x], poolAttrs(kernel, options));
+/** Where each of those lies in all of `x`, flat: int64. */
+export function maxPoolPlaces(x: Value, kernel: PerAxis, options: PoolOptions = {}): Value {
+  return makeMaxPlaces([x], poolAttrs(x, kernel, options));
 }
 
 /** The mean of each window; zeros of the padding count. */
-export function avgPool(x: Value, kernel: number | Two, options: PoolOptions = {}): Value {
-  return makeAvgPool([x], poolAttrs(kernel, options));
+export function avgPool(x: Value, kernel: PerAxis, options: PoolOptions = {}): Value {
+  return makeAvgPool([x], poolAttrs(x, kernel, options));
 }
 
-function poolAttrs(kernel: number | Two, { stride = kernel, padding = 0 }: PoolOptions): PoolAttrs {
-  return { kernel: two(kernel), stride: two(stride), padding: two(padding) };
+function poolAttrs(x: Value, kernel: PerAxis, options: PoolOptions): PoolAttrs {
+  const rank = Math.max(1, x.shape.length - 2);
+  return {
+    kernel: perAxis(kernel, rank),
+    ...windowOf(rank, { ...options, stride: options.stride ?? kernel }),
+  };
 }
 
 /** For references: every (image, result) pair of flat indices that meet, in the image's order. */
@@ -155,17 +168,10 @@ function forEachPlace(
   { inputs: [x], shape, attrs }: Pick<Node<PoolAttrs>, "inputs" | "shape" | "attrs">,
   visit: (i: number, k: number) => void,
 ): void {
-  const { kernel, stride, padding } = attrs;
-  const [rows, columns] = x!.shape.slice(2) as [number, number];
-  const [planes, outRows, outColumns] = [shape[0]! * shape[1]!, shape[2]!, shape[3]!];
+  const [image, places] = [x!.shape.slice(2), shape.slice(2)];
+  const taps = tapsOf(image, attrs.kernel, places, attrs);
+  const planes = shape[0]! * shape[1]!;
   for (let p = 0; p < planes; p++)
-    for (let yr = 0; yr < outRows; yr++)
-      for (let yc = 0; yc < outColumns; yc++)
-        for (let kr = 0; kr < kernel[0]; kr++)
-          for (let kc = 0; kc < kernel[1]; kc++) {
-            const r = yr * stride[0] - padding[0] + kr;
-            const c = yc * stride[1] - padding[1] + kc;
-            if (r < 0 || r >= rows || c < 0 || c >= columns) continue;
-            visit((p * rows + r) * columns + c, (p * outRows + yr) * outColumns + yc);
-          }
+    for (let t = 0; t < taps.image.length; t++)
+      visit(p * sizeOf(image) + taps.image[t]!, p * sizeOf(places) + taps.result[t]!);
 }
