@@ -1,10 +1,31 @@
 // Everything for looking into a running model and changing it, by name.
+export { feedsOf, tapOf } from "./apply.ts";
+export { type CaptureOptions, captureProgram, runWithCache } from "./capture.ts";
+export { matchSites } from "./globs.ts";
+export { interventionHash } from "./hash.ts";
 export {
-  type CaptureOptions,
-  captureProgram,
-  checkTokens,
-  rowsOf,
-  runWithCache,
-} from "./capture.ts";
-export { ablate, edit, feedName, type Intervention, replaceWith, tapOf } from "./interventions.ts";
+  ablate,
+  clamp,
+  type Edit,
+  edit,
+  type FeatureEdit,
+  freeze,
+  type Intervention,
+  InterventionSchema,
+  openInterventions,
+  parseInterventions,
+  patch,
+  replaceWith,
+  type SerialIntervention,
+  type Splice,
+  scale,
+  serialInterventions,
+  splice,
+  steer,
+  type Target,
+} from "./interventions.ts";
 export { type LossOptions, type LossRows, lossProgram, lossWith } from "./loss.ts";
+export { feedSites, type Handed, type Plan, planInterventions } from "./plan.ts";
+export { checkTokens, rowsOf } from "./rows.ts";
+export type { Cache, Feeds, Source } from "./sources.ts";
+export type { Span, Where } from "./where.ts";

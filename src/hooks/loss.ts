@@ -2,18 +2,15 @@
 import { check } from "../base/errors.ts";
 import { type Context, throwIfStopped } from "../base/progress.ts";
 import { input, type Program, program } from "../graph/index.ts";
-import {
-  bindWeights,
-  findSite,
-  largestRowBytes,
-  type Model,
-  nextTokenLosses,
-} from "../models/index.ts";
+import { findSite, largestRowBytes, type Model, nextTokenLosses } from "../models/index.ts";
 import { type Backend, outputLimitBytes, rowsPerRun, workShare } from "../runtime/index.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
-import { captureProgram, checkTokens } from "./capture.ts";
-import { feedName, type Intervention, replaceWith, tapOf } from "./interventions.ts";
-import { remembered } from "./memo.ts";
+import { feedsOf, tapOf } from "./apply.ts";
+import { captureProgram } from "./capture.ts";
+import { type Intervention, replaceWith } from "./interventions.ts";
+import { boundWeights, remembered } from "./memo.ts";
+import { type Handed, joined, nothing, type Plan, planInterventions } from "./plan.ts";
+import { checkTokens, rowsOf } from "./rows.ts";
 
 /** The part of `TokenRows` that is needed. */
 export interface LossRows {
@@ -22,7 +19,9 @@ export interface LossRows {
   readonly tokens: Int32Array;
 }
 
-export interface LossOptions {
+export interface LossOptions extends Handed {
+  /** What is changed beside; before `replace` reads its site. */
+  interventions?: readonly Intervention[];
   site?: string;
   /** `acts` are [n, width] at the site, `n` tokens in row order; returns as many numbers. */
   replace?: (acts: Float32Array, n: number) => Float32Array | Promise<Float32Array>;
@@ -38,13 +37,22 @@ export async function lossWith(
   model: Model,
   backend: Backend,
   data: LossRows,
-  { site, replace, outputLimit = outputLimitBytes }: LossOptions = {},
+  {
+    site,
+    replace,
+    interventions = [],
+    feeds: handed,
+    splices,
+    outputLimit = outputLimitBytes,
+  }: LossOptions = {},
   context: Context = {},
 ): Promise<{ ce: Float32Array }> {
   const { config } = model;
-  const { feeds: weights } = bindWeights(model);
+  const { feeds: weights } = boundWeights(model);
   const { n_ctx: pos, rows } = data;
-  checkTokens(config, tensor("int32", [rows, pos], data.tokens.subarray(0, rows * pos)));
+  const tokens = tensor("int32", [rows, pos], data.tokens.subarray(0, rows * pos));
+  checkTokens(config, tokens);
+  const plan = planInterventions(config, interventions, tokens, { feeds: handed, splices });
   check(
     (site === undefined) === (replace === undefined),
     "hooks/loss",
@@ -59,19 +67,21 @@ export async function lossWith(
   for (let from = 0; from < rows; from += batch) {
     throwIfStopped(context);
     const n = Math.min(batch, rows - from);
-    const part = data.tokens.subarray(from * pos, (from + n) * pos);
-    const feeds: Record<string, Tensor> = { ...weights, tokens: tensor("int32", [n, pos], part) };
-    const by: Intervention[] = [];
+    const part = rowsOf(tokens, from, n);
+    const feeds: Record<string, Tensor> = { ...weights, ...feedsOf(plan, from, n), tokens: part };
+    let whole = plan;
     if (site !== undefined) {
-      const up = await backend.compile(captureProgram(model, { batch: n, pos, sites: [site] }));
-      const value = (await up.run(feeds))[site] as Tensor<"float32">;
-      const put = await replace!(value.data, n * pos);
-      by.push(replaceWith(site, tensor("float32", value.shape, put)));
+      const read = captureProgram(model, { batch: n, pos, sites: [site], plan });
+      const value = (await (await backend.compile(read)).run(feeds))[site] as Tensor<"float32">;
+      const put = tensor("float32", value.shape, await replace!(value.data, n * pos));
+      // The replacement comes last, of these rows alone.
+      const last = planInterventions(config, [replaceWith(site, put)], part, {
+        first: interventions.length,
+      });
+      whole = joined(plan, last);
+      Object.assign(feeds, feedsOf(last, 0, n));
     }
-    const down = await backend.compile(lossProgram(model, { batch: n, pos, interventions: by }));
-    by.forEach((one, i) => {
-      if (one.kind === "replace") feeds[feedName(i)] = one.with;
-    });
+    const down = await backend.compile(lossProgram(model, { batch: n, pos, plan: whole }));
     const result = (await down.run(feeds)).ce!.data as Float32Array;
     for (let row = 0; row < n; row++)
       ce.set(result.subarray(row * (pos - 1), (row + 1) * (pos - 1)), (from + row) * pos);
@@ -88,18 +98,15 @@ export async function lossWith(
 /** Tokens [batch, pos] and the weights → `ce` [batch, pos − 1], nats. */
 export function lossProgram(
   model: Model,
-  {
-    batch,
-    pos,
-    interventions = [],
-  }: { batch: number; pos: number; interventions?: readonly Intervention[] },
+  { batch, pos, plan = nothing }: { batch: number; pos: number; plan?: Plan },
 ): Program {
   const { config } = model;
-  const weights = bindWeights(model);
-  return remembered(["loss", weights.key, batch, pos], interventions, () => {
+  const weights = boundWeights(model);
+  return remembered(["loss", weights.key, batch, pos], plan, () => {
     const tokens = input("tokens", "int32", [batch, pos]);
-    const { tap, inputs } = tapOf(config, interventions);
-    const ce = nextTokenLosses(config, weights.values, tokens, { tap });
-    return program({ inputs: [tokens, ...weights.inputs, ...inputs], outputs: { ce } });
+    const changes = tapOf(plan, batch);
+    const ce = nextTokenLosses(config, weights.values, tokens, { tap: changes.tap });
+    changes.check();
+    return program({ inputs: [tokens, ...weights.inputs, ...changes.inputs], outputs: { ce } });
   });
 }
