@@ -6,7 +6,9 @@ import { getText, putJson, type Store } from "../storage/store.ts";
 import { narrowF16, toFloat32 } from "../tensor/half.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
-import { checkWeights, type Model, type ModelConfig, parseConfig, weightShapes } from "./config.ts";
+import type { Model, ModelConfig } from "./config.ts";
+import { parseConfig } from "./parse-config.ts";
+import { checkWeights, weightShapes } from "./weight-shapes.ts";
 
 type Weights = Readonly<Record<string, Tensor<"float32">>>;
 

@@ -1,8 +1,96 @@
-// What a model is: its sizes, its names, its weights in memory.
-import { check, fail } from "../base/errors.ts";
+// What a model is: its sizes, its variants of the common mathematics, its weights.
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import type { Stored } from "./stored.ts";
 
+export const actFns = [
+  "relu",
+  /** x · max(x, 0): squared. */
+  "relu2",
+  /** Exact, with the error function. */
+  "gelu",
+  /** With a tanh: GPT-2, Gemma. Also `gelu_pytorch_tanh` and `gelu_fast`. */
+  "gelu_new",
+  /** x · σ(1.702 x): CLIP. */
+  "quick_gelu",
+  "silu",
+  /** x · softmax(x). */
+  "solu",
+  /** SoLU with a layer norm over the neurons after it. */
+  "solu_ln",
+] as const;
+
+export type ActFn = (typeof actFns)[number];
+
+/** How the frequencies of a rotary embedding change for texts longer than those trained on. */
+export type RotaryScaling =
+  | { readonly type: "linear"; readonly factor: number }
+  /** The base grows with what is read beyond `original` positions. */
+  | { readonly type: "dynamic"; readonly factor: number; readonly original: number }
+  /** Slow frequencies are divided by the factor, fast ones kept, those between blended. */
+  | {
+      readonly type: "llama3";
+      readonly factor: number;
+      readonly low: number;
+      readonly high: number;
+      readonly original: number;
+    }
+  /** Peng et al. 2023; cosines and sines are multiplied by `attention_factor`. */
+  | {
+      readonly type: "yarn";
+      readonly factor: number;
+      readonly original: number;
+      readonly beta_fast: number;
+      readonly beta_slow: number;
+      readonly attention_factor: number;
+      readonly truncate: boolean;
+    }
+  /** One divisor a frequency: `long` where more than `original` positions are read. */
+  | {
+      readonly type: "longrope";
+      readonly short: readonly number[];
+      readonly long: readonly number[];
+      readonly original: number;
+      readonly attention_factor: number;
+    };
+
+export interface Rotary {
+  readonly base: number;
+  /** How many numbers of each head turn, counted from the first. */
+  readonly dim: number;
+  /** Neighbours turn together, (0, 1), (2, 3), …, as in GPT-J; else the halves do: (0, dim/2), … */
+  readonly interleaved?: boolean;
+  readonly scaling?: RotaryScaling;
+}
+
+export interface Experts {
+  readonly n_experts: number;
+  /** How many a token uses. */
+  readonly k: number;
+  /** `softmax`: over all, then the largest k; `chosen`: the largest k, then over those. */
+  readonly gating: "softmax" | "chosen";
+  /** Whether the k weights are divided by their sum (`softmax` gating). */
+  readonly normalize?: boolean;
+  /** Which layers have experts; all when left out. The others have a plain MLP. */
+  readonly layers?: readonly boolean[];
+  /** Neurons of an expert; `d_mlp` when left out. */
+  readonly d_expert?: number;
+  /** gpt-oss: gate ≤ limit, |linear| ≤ limit, gate · σ(alpha · gate) · (linear + 1). */
+  readonly clamped?: { readonly alpha: number; readonly limit: number };
+  /** Router and experts have biases. */
+  readonly biases?: boolean;
+}
+
+/** Which sublayers add biases; what is left out does. */
+export interface Biases {
+  readonly qkv?: boolean;
+  readonly o?: boolean;
+  readonly mlp?: boolean;
+  readonly norm?: boolean;
+  readonly unembed?: boolean;
+}
+
+/** Optional keys have the value of an ordinary GPT when they are left out. */
 export interface ModelConfig {
   name: string;
   n_layers: number;
@@ -12,122 +100,93 @@ export interface ModelConfig {
   d_mlp: number;
   d_vocab: number;
   n_ctx: number;
-  act_fn: "relu" | "gelu" | "silu";
-  normalization: "none" | "LN";
-  positions: "learned";
+  act_fn: ActFn;
+  /** RMS: without centring, and without bias. */
+  normalization: "none" | "LN" | "RMS";
+  positions: "none" | "learned" | "rotary";
+
+  /** Which file of `families/` it was read by. */
+  family?: string;
+  /** Fewer than `n_heads`: neighbouring query heads share keys and values. */
+  n_key_value_heads?: number;
+  /** There are no MLPs. */
+  attn_only?: boolean;
+  /** The MLP multiplies act(x W_gate) with x W_in. */
+  gated?: boolean;
+  biases?: Biases;
+  /** Added to the variance; 1e-5 when left out. */
+  eps?: number;
+  /** Norms multiply with offset + w: 1 for Gemma. */
+  norm_offset?: number;
+  /**
+   * `pre`: sublayers read through a norm. `sandwich`: what they write passes one too (`ln1_post`,
+   * `ln2_post`). `post`: only what they write does (OLMo 2; `ln1` and `ln2`).
+   */
+  norm_placement?: "pre" | "sandwich" | "post";
+  /** Attention and MLP read the same stream, through a norm each, or through `ln1` both. */
+  parallel?: "separate" | "shared";
+  /** Whether logits are read through a norm; yes when left out. */
+  final_norm?: boolean;
+  /** A norm on queries and keys: over each head, one weight for all; or over all heads together. */
+  qk_norm?: "head" | "whole";
+  rotary?: Rotary;
+  /** For layers with a window, when theirs differs. */
+  local_rotary?: Rotary;
+  /** Which layers turn queries and keys; all when left out. */
+  rotary_layers?: readonly boolean[];
+  /** What scores are multiplied by; 1/√d_head when left out. */
+  attn_scale?: number;
+  /** Scores are also divided by layer + 1. */
+  scale_by_inverse_layer?: boolean;
+  /** Scores x become c · tanh(x / c). */
+  attn_softcap?: number;
+  logits_softcap?: number;
+  /** A query sees this many keys, its own included. */
+  window?: number;
+  /** Which layers have the window; all when left out. */
+  window_layers?: readonly boolean[];
+  /** A learned logit a head that takes part in the softmax and then is dropped. */
+  attn_sinks?: boolean;
+  embed_multiplier?: number;
+  /** What each sublayer writes is multiplied by it. */
+  resid_multiplier?: number;
+  logits_multiplier?: number;
+  /** The unembedding is the embedding's transpose, in one tensor. */
+  tied?: boolean;
+  experts?: Experts;
 }
 
 export interface Model {
   readonly config: ModelConfig;
-  /** By TransformerLens name: `embed.W_E`, `blocks.0.attn.W_Q`, … */
+  /**
+   * By TransformerLens name: `embed.W_E`, `blocks.0.attn.W_Q`, … Those of a model that stays in its
+   * files are read anew at each access: see `readWeight` and `bindWeights`.
+   */
   readonly weights: Readonly<Record<string, Tensor<"float32">>>;
+  /** Where the weights come from, when they are views of other tensors. */
+  readonly stored?: Stored;
   readonly tokenizer?: Tokenizer;
   /** Of config and weights: what recordings and dictionaries are bound to. */
   readonly hash: string;
 }
 
-const sizes = [
-  "n_layers",
-  "d_model",
-  "n_heads",
-  "d_head",
-  "d_mlp",
-  "d_vocab",
-  "n_ctx",
-] as const satisfies readonly (keyof ModelConfig)[];
-
-const choices = {
-  act_fn: ["relu", "gelu", "silu"],
-  normalization: ["none", "LN"],
-  positions: ["learned"],
-} as const;
-
-/** Refuses what this version does not understand, so that nothing is computed wrongly in silence. */
-export function parseConfig(json: unknown, where: string): ModelConfig {
-  check(typeof json === "object" && json !== null, "model/config", "not a model config", { where });
-  const config = json as Record<string, unknown>;
-  for (const key of sizes)
-    check(
-      Number.isSafeInteger(config[key]) && (config[key] as number) > 0,
-      "model/config",
-      `${key} is not a size`,
-      { where, got: config[key], wanted: "a positive integer" },
-    );
-  for (const [key, allowed] of Object.entries(choices))
-    check(
-      (allowed as readonly unknown[]).includes(config[key]),
-      "model/config",
-      `${key} is not one we know`,
-      { where, got: config[key], wanted: allowed.join(" | ") },
-    );
-  const known = new Set<string>([...sizes, ...Object.keys(choices), "name"]);
-  const surplus = Object.keys(config).find((key) => !known.has(key));
-  if (surplus !== undefined)
-    fail("model/config", "a setting that we do not know could change the mathematics", {
-      where,
-      got: surplus,
-    });
-  check(typeof config.name === "string", "model/config", "the model has no name", { where });
-  return config as unknown as ModelConfig;
+/** Heads that keys and values have. */
+export function keyValueHeads({ n_heads, n_key_value_heads }: ModelConfig): number {
+  return n_key_value_heads ?? n_heads;
 }
 
-/** Name → shape of every weight, in the order of the forward pass. */
-export function weightShapes(config: ModelConfig): Record<string, readonly number[]> {
-  const { n_layers, d_model, n_heads, d_head, d_mlp, d_vocab, n_ctx } = config;
-  const norm = (at: string): [string, number[]][] =>
-    config.normalization === "LN"
-      ? [
-          [`${at}.w`, [d_model]],
-          [`${at}.b`, [d_model]],
-        ]
-      : [];
-  const block = (at: string): [string, number[]][] => [
-    ...norm(`${at}.ln1`),
-    [`${at}.attn.W_Q`, [n_heads, d_model, d_head]],
-    [`${at}.attn.W_K`, [n_heads, d_model, d_head]],
-    [`${at}.attn.W_V`, [n_heads, d_model, d_head]],
-    [`${at}.attn.W_O`, [n_heads, d_head, d_model]],
-    [`${at}.attn.b_Q`, [n_heads, d_head]],
-    [`${at}.attn.b_K`, [n_heads, d_head]],
-    [`${at}.attn.b_V`, [n_heads, d_head]],
-    [`${at}.attn.b_O`, [d_model]],
-    ...norm(`${at}.ln2`),
-    [`${at}.mlp.W_in`, [d_model, d_mlp]],
-    [`${at}.mlp.b_in`, [d_mlp]],
-    [`${at}.mlp.W_out`, [d_mlp, d_model]],
-    [`${at}.mlp.b_out`, [d_model]],
-  ];
-  return Object.fromEntries([
-    ["embed.W_E", [d_vocab, d_model]],
-    ["pos_embed.W_pos", [n_ctx, d_model]],
-    ...Array.from({ length: n_layers }, (_, layer) => block(`blocks.${layer}`)).flat(),
-    ...norm("ln_final"),
-    ["unembed.W_U", [d_model, d_vocab]],
-    ["unembed.b_U", [d_vocab]],
-  ]);
+export function windowOf(config: ModelConfig, layer: number): number | undefined {
+  return config.window_layers?.[layer] === false ? undefined : config.window;
 }
 
-/** Refuses missing, surplus and misshapen weights. */
-export function checkWeights(
-  config: ModelConfig,
-  weights: Readonly<Record<string, { shape: readonly number[] }>>,
-  where: string,
-): void {
-  const shapes = weightShapes(config);
-  for (const [name, shape] of Object.entries(shapes)) {
-    const got = weights[name]?.shape;
-    check(got !== undefined, "model/weights", "a weight is missing", { where, wanted: name });
-    check(got.join() === shape.join(), "model/weights", `${name} has another shape`, {
-      where,
-      got: `[${got.join(", ")}]`,
-      wanted: `[${shape.join(", ")}]`,
-    });
-  }
-  const surplus = Object.keys(weights).find((name) => shapes[name] === undefined);
-  check(surplus === undefined, "model/weights", "a weight that the model has no place for", {
-    where,
-    got: surplus,
-  });
+export function rotaryOf(config: ModelConfig, layer: number): Rotary | undefined {
+  if (config.positions !== "rotary" || config.rotary_layers?.[layer] === false) return undefined;
+  const local = windowOf(config, layer) !== undefined ? config.local_rotary : undefined;
+  return local ?? config.rotary;
+}
+
+export function hasExperts(config: ModelConfig, layer: number): boolean {
+  return config.experts !== undefined && config.experts.layers?.[layer] !== false;
 }
 
 /** Bytes of the largest value that one row of `pos` tokens makes on the way: bounds a run's rows. */

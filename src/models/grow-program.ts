@@ -1,8 +1,9 @@
 // What one step of growing computes: loss, gradients and Adam in one program.
 import { grad, input, mul, type Program, program, sum, type Value } from "../graph/index.ts";
 import { type AdamSettings, adamUpdate } from "../nn/adam.ts";
-import { type ModelConfig, weightShapes } from "./config.ts";
+import type { ModelConfig } from "./config.ts";
 import { nextTokenLosses } from "./loss.ts";
+import { weightShapes } from "./weight-shapes.ts";
 
 export interface TrainingSettings extends AdamSettings {
   batch: number;

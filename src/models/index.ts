@@ -1,12 +1,17 @@
 // Everything about models, by name.
+
+export type { KeyValues } from "./blocks/attention.ts";
+export type { Tap, Weights } from "./blocks/scope.ts";
 export { hashModel, loadModel, makeModel, type SaveOptions, saveModel } from "./checkpoint.ts";
 export {
-  checkWeights,
+  type ActFn,
+  type Biases,
+  type Experts,
   largestRowBytes,
   type Model,
   type ModelConfig,
-  parseConfig,
-  weightShapes,
+  type Rotary,
+  type RotaryScaling,
 } from "./config.ts";
 export {
   type GrowOptions,
@@ -19,7 +24,8 @@ export { trainingProgram } from "./grow-program.ts";
 export { initWeights } from "./init.ts";
 export { nextTokenLosses } from "./loss.ts";
 export { listOrganisms, loadOrganism, organismFolder, organismsFolder } from "./organisms.ts";
-export { type BoundWeights, bindWeights } from "./parameters.ts";
+export { type BoundWeights, bindWeights, readWeight, weightInputs } from "./parameters.ts";
+export { checkConfig, parseConfig } from "./parse-config.ts";
 export { permutedModel } from "./permuted.ts";
 export {
   type Axis,
@@ -32,13 +38,8 @@ export {
   sitesOf,
   siteWidth,
 } from "./sites.ts";
-export {
-  type ForwardOptions,
-  forward,
-  residual,
-  type Tap,
-  unembed,
-  type Weights,
-  weightInputs,
-} from "./transformer.ts";
+export type { Source, Stored } from "./stored.ts";
+export { type Forward, type ForwardOptions, forward, residual, unembed } from "./transformer.ts";
 export { contextLosses, type ValidationRows } from "./validate.ts";
+export type { View, ViewStep } from "./views.ts";
+export { checkWeights, weightShapes } from "./weight-shapes.ts";

@@ -2,7 +2,8 @@
 import type { Random } from "../base/random.ts";
 import { normal } from "../nn/init.ts";
 import { type Tensor, zeros } from "../tensor/tensor.ts";
-import { type ModelConfig, weightShapes } from "./config.ts";
+import type { ModelConfig } from "./config.ts";
+import { weightShapes } from "./weight-shapes.ts";
 
 /**
  * Every weight from its own stream, so that a wider model does not change the others: normal with

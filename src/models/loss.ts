@@ -1,7 +1,8 @@
 // How surprised a model is by each next token, as a graph value.
 import { crossEntropy, reshape, slice, type Value } from "../graph/index.ts";
+import type { Weights } from "./blocks/scope.ts";
 import type { ModelConfig } from "./config.ts";
-import { type ForwardOptions, residual, unembed, type Weights } from "./transformer.ts";
+import { type ForwardOptions, residual, unembed } from "./transformer.ts";
 
 /**
  * −log p(next token) in nats: tokens [batch, pos] → [batch, pos − 1]. The last position of a row

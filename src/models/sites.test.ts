@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { ModelConfig } from "./config.ts";
-import { parseConfig, weightShapes } from "./config.ts";
+import { parseConfig } from "./parse-config.ts";
 import { findSite, site, siteShape, sites, sitesOf, siteWidth } from "./sites.ts";
+import { weightShapes } from "./weight-shapes.ts";
 
 const config: ModelConfig = {
   name: "tiny",
@@ -26,11 +27,9 @@ test("short names give the strings that TransformerLens uses", () => {
 });
 
 test("each site of a model is found again by its string, with its layer", () => {
-  const norms = sites.filter(({ lacking }) => lacking).length;
-  const perLayer = sites.filter((row) => row.perLayer && !row.lacking).length;
-  expect(sitesOf(config)).toHaveLength(2 + 2 * perLayer);
-  expect(sitesOf({ ...config, normalization: "LN" })).toHaveLength(2 + 2 * (perLayer + 4) + 2);
-  expect(norms).toBe(6);
+  expect(sitesOf(config)).toHaveLength(2 + 2 * 14);
+  expect(sitesOf({ ...config, normalization: "LN" })).toHaveLength(2 + 2 * (14 + 4) + 2);
+  expect(new Set(sites.map(({ hook }) => hook)).size).toBe(sites.length);
   for (const wire of sitesOf(config)) {
     const { row, layer } = findSite(config, wire);
     expect(site(row.name, layer)).toBe(wire);
@@ -48,7 +47,7 @@ test("a site that the model lacks is refused with the reason and the nearest nam
   };
   expect(refusal("blocks.0.ln1.hook_scale")).toMatchObject({
     code: "site/unavailable",
-    message: expect.stringContaining("no layer norm"),
+    message: expect.stringContaining("no norm"),
   });
   expect(refusal("blocks.2.hook_resid_pre")).toMatchObject({
     code: "site/unavailable",
@@ -73,12 +72,15 @@ test("shapes follow the axes, and only sites with a value per token have a width
 test("a config that we would compute wrongly is refused", () => {
   expect(parseConfig({ ...config }, "x")).toEqual(config);
   for (const change of [
-    { act_fn: "solu" },
-    { normalization: "RMS" },
+    { act_fn: "elu" },
+    { normalization: "batch" },
     { positions: "rotary" },
     { n_layers: 0 },
     { d_model: "6" },
-    { attn_scale: 2 },
+    { attn_scale: "2" },
+    { attn_bias: 2 },
+    { window_layers: [true] },
+    { n_key_value_heads: 3 },
     { name: 3 },
   ])
     expect(() => parseConfig({ ...config, ...change }, "x")).toThrow();

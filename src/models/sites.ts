@@ -1,6 +1,6 @@
 // Which places in a model have a name: the table that captures, interventions and importers share.
 import { check, fail } from "../base/errors.ts";
-import type { ModelConfig } from "./config.ts";
+import { keyValueHeads, type ModelConfig } from "./config.ts";
 
 /** Lengths that an axis can have; `batch` and `pos` depend on what is run. */
 export type Axis =
@@ -9,10 +9,20 @@ export type Axis =
   | "query"
   | "key"
   | "head"
+  | "key_head"
   | "d_model"
   | "d_head"
   | "d_mlp"
+  | "expert"
+  /** Of the norms on queries and keys: one a head, or one over all heads. */
+  | "q_norms"
+  | "k_norms"
+  | "q_norm_width"
+  | "k_norm_width"
   | "one";
+
+/** Why a model with this config does not have a site; undefined where it does. */
+export type Lacking = (config: ModelConfig) => string | undefined;
 
 export interface SiteRow {
   /** Our short name: `site("resid_post", 5)`. */
@@ -22,150 +32,207 @@ export interface SiteRow {
   readonly perLayer: boolean;
   readonly axes: readonly Axis[];
   readonly what: string;
-  /** Why a model with this config does not have it; absent where every model does. */
-  readonly lacking?: (config: ModelConfig) => string | undefined;
+  /** Absent where every model has the site. */
+  readonly lacking?: Lacking;
 }
 
 const resid: readonly Axis[] = ["batch", "pos", "d_model"];
 const heads: readonly Axis[] = ["batch", "pos", "head", "d_head"];
+const keyHeads: readonly Axis[] = ["batch", "pos", "key_head", "d_head"];
 const scores: readonly Axis[] = ["batch", "head", "query", "key"];
 const mlp: readonly Axis[] = ["batch", "pos", "d_mlp"];
+const experts: readonly Axis[] = ["batch", "pos", "expert"];
 const scale: readonly Axis[] = ["batch", "pos", "one"];
-const lacking = ({ normalization }: ModelConfig) =>
-  normalization === "none" ? "this model has no layer norm" : undefined;
 
-/** In the order of the forward pass. */
+const unless = (has: (config: ModelConfig) => boolean, reason: string): Lacking => {
+  return (config) => (has(config) ? undefined : reason);
+};
+const all = (...list: readonly Lacking[]): Lacking => {
+  return (config) => list.map((one) => one(config)).find((reason) => reason !== undefined);
+};
+const norms = unless(({ normalization }) => normalization !== "none", "this model has no norm");
+const finalNorm = unless((c) => c.final_norm !== false, "its logits are read without a norm");
+const sandwich = unless(
+  (c) => c.norm_placement === "sandwich",
+  "what its sublayers write passes no norm of its own",
+);
+const feeds = unless((c) => c.attn_only !== true, "this model has attention only");
+const secondNorm = unless(
+  (c) => c.parallel !== "shared",
+  "attention and MLP read through ln1 both",
+);
+const serial = unless(
+  (c) => c.parallel === undefined,
+  "attention and MLP are parallel: there is no stream between them",
+);
+// A mixture has neurons of its own only where some layer has a plain MLP.
+const plain = unless(
+  (c) => c.experts === undefined || c.experts.layers?.includes(false) === true,
+  "its neurons belong to experts, which see only some tokens",
+);
+const mixture = unless((c) => c.experts !== undefined, "this model has no experts");
+const gated = unless((c) => c.gated === true, "its MLP is not gated");
+const solu = unless((c) => c.act_fn === "solu_ln", "its activation function has no norm");
+const rotary = unless((c) => c.positions === "rotary", "its positions are not rotary");
+const learned = unless((c) => c.positions === "learned", "its positions are not embedded");
+const qkNorm = unless((c) => c.qk_norm !== undefined, "its queries and keys pass no norm");
+const softmaxed = unless(
+  (c) => c.experts?.gating === "softmax",
+  "its router's logits become weights after the choice",
+);
+
+type Shared = Pick<SiteRow, "axes" | "what" | "lacking">;
+const once = (name: string, hook: string, row: Shared): SiteRow => ({
+  name,
+  hook,
+  perLayer: false,
+  ...row,
+});
+const layer = (name: string, hook: string, row: Shared): SiteRow => ({
+  name,
+  hook,
+  perLayer: true,
+  ...row,
+});
+
+/** The two sites of one norm. */
+function normRows(name: string, at: string, of: string, lacking: Lacking): SiteRow[] {
+  return [
+    layer(`${name}_scale`, `${at}.hook_scale`, { axes: scale, lacking, what: `divisor of ${of}` }),
+    layer(`${name}_normalized`, `${at}.hook_normalized`, {
+      axes: resid,
+      lacking,
+      what: `${of}, before weight and bias`,
+    }),
+  ];
+}
+
+function qkNormRows(which: "q" | "k"): SiteRow[] {
+  const at = `attn.${which}_norm`;
+  const of = which === "q" ? "queries" : "keys";
+  return [
+    layer(`${which}_norm_scale`, `${at}.hook_scale`, {
+      axes: ["batch", "pos", `${which}_norms`, "one"],
+      lacking: qkNorm,
+      what: `divisor of the norm on ${of}`,
+    }),
+    layer(`${which}_norm_normalized`, `${at}.hook_normalized`, {
+      axes: ["batch", "pos", `${which}_norms`, `${which}_norm_width`],
+      lacking: qkNorm,
+      what: `${of} after their norm, before its weight`,
+    }),
+  ];
+}
+
+/** In the order of the forward pass of a pre-norm model: see `sitesOf`. */
 export const sites: readonly SiteRow[] = [
-  { name: "embed", hook: "hook_embed", perLayer: false, axes: resid, what: "token embedding" },
-  {
-    name: "pos_embed",
-    hook: "hook_pos_embed",
-    perLayer: false,
+  once("embed", "hook_embed", { axes: resid, what: "token embedding" }),
+  once("pos_embed", "hook_pos_embed", {
     axes: resid,
     what: "position embedding",
-  },
-  {
-    name: "resid_pre",
-    hook: "hook_resid_pre",
-    perLayer: true,
-    axes: resid,
-    what: "residual stream before the block",
-  },
-  {
-    name: "ln1_scale",
-    hook: "ln1.hook_scale",
-    perLayer: true,
-    axes: scale,
-    lacking,
-    what: "standard deviation divided by before attention",
-  },
-  {
-    name: "ln1_normalized",
-    hook: "ln1.hook_normalized",
-    perLayer: true,
-    axes: resid,
-    lacking,
-    what: "what attention reads, before weight and bias of the norm",
-  },
-  { name: "q", hook: "attn.hook_q", perLayer: true, axes: heads, what: "queries" },
-  { name: "k", hook: "attn.hook_k", perLayer: true, axes: heads, what: "keys" },
-  { name: "v", hook: "attn.hook_v", perLayer: true, axes: heads, what: "values" },
-  {
-    name: "attn_scores",
-    hook: "attn.hook_attn_scores",
-    perLayer: true,
+    lacking: learned,
+  }),
+  layer("resid_pre", "hook_resid_pre", { axes: resid, what: "residual stream before the block" }),
+  ...normRows("ln1", "ln1", "the norm of attention", norms),
+  layer("q", "attn.hook_q", { axes: heads, what: "queries" }),
+  layer("k", "attn.hook_k", { axes: keyHeads, what: "keys" }),
+  layer("v", "attn.hook_v", { axes: keyHeads, what: "values" }),
+  ...qkNormRows("q"),
+  ...qkNormRows("k"),
+  layer("rot_q", "attn.hook_rot_q", {
+    axes: heads,
+    lacking: rotary,
+    what: "queries after their norm, turned by position",
+  }),
+  layer("rot_k", "attn.hook_rot_k", {
+    axes: keyHeads,
+    lacking: rotary,
+    what: "keys after their norm, turned by position",
+  }),
+  layer("attn_scores", "attn.hook_attn_scores", {
     axes: scores,
     what: "attention scores, −∞ where masked",
-  },
-  {
-    name: "pattern",
-    hook: "attn.hook_pattern",
-    perLayer: true,
+  }),
+  layer("pattern", "attn.hook_pattern", {
     axes: scores,
     what: "attention pattern: each query's weights over keys",
-  },
-  {
-    name: "z",
-    hook: "attn.hook_z",
-    perLayer: true,
-    axes: heads,
-    what: "values mixed by the pattern",
-  },
-  {
-    name: "result",
-    hook: "attn.hook_result",
-    perLayer: true,
+  }),
+  layer("z", "attn.hook_z", { axes: heads, what: "values mixed by the pattern" }),
+  layer("result", "attn.hook_result", {
     axes: ["batch", "pos", "head", "d_model"],
     what: "what each head writes to the residual stream",
-  },
-  {
-    name: "attn_out",
-    hook: "hook_attn_out",
-    perLayer: true,
+  }),
+  ...normRows("ln1_post", "ln1_post", "the norm of what attention writes", all(norms, sandwich)),
+  layer("attn_out", "hook_attn_out", { axes: resid, what: "what attention writes" }),
+  layer("resid_mid", "hook_resid_mid", {
     axes: resid,
-    what: "what attention writes",
-  },
-  {
-    name: "resid_mid",
-    hook: "hook_resid_mid",
-    perLayer: true,
-    axes: resid,
+    lacking: all(feeds, serial),
     what: "residual stream between attention and MLP",
-  },
-  {
-    name: "ln2_scale",
-    hook: "ln2.hook_scale",
-    perLayer: true,
-    axes: scale,
-    lacking,
-    what: "standard deviation divided by before the MLP",
-  },
-  {
-    name: "ln2_normalized",
-    hook: "ln2.hook_normalized",
-    perLayer: true,
-    axes: resid,
-    lacking,
-    what: "what the MLP reads, before weight and bias of the norm",
-  },
-  {
-    name: "mlp_pre",
-    hook: "mlp.hook_pre",
-    perLayer: true,
+  }),
+  ...normRows("ln2", "ln2", "the norm of the MLP", all(norms, feeds, secondNorm)),
+  layer("router", "mlp.hook_router", {
+    axes: experts,
+    lacking: all(feeds, mixture),
+    what: "the router's logits over experts",
+  }),
+  layer("expert_weights", "mlp.hook_expert_weights", {
+    axes: experts,
+    lacking: all(feeds, mixture, softmaxed),
+    what: "softmax of the router's logits over all experts",
+  }),
+  layer("expert_gates", "mlp.hook_expert_gates", {
+    axes: experts,
+    lacking: all(feeds, mixture),
+    what: "what each expert's output is multiplied by, 0 where it was not chosen",
+  }),
+  layer("mlp_pre", "mlp.hook_pre", {
     axes: mlp,
-    what: "neurons before the activation function",
-  },
-  { name: "mlp_post", hook: "mlp.hook_post", perLayer: true, axes: mlp, what: "neurons" },
-  {
-    name: "mlp_out",
-    hook: "hook_mlp_out",
-    perLayer: true,
-    axes: resid,
-    what: "what the MLP writes",
-  },
-  {
-    name: "resid_post",
-    hook: "hook_resid_post",
-    perLayer: true,
-    axes: resid,
-    what: "residual stream after the block",
-  },
-  {
-    name: "ln_final_scale",
-    hook: "ln_final.hook_scale",
-    perLayer: false,
+    lacking: all(feeds, plain),
+    what: "neurons before the activation function; of a gated MLP, the gate",
+  }),
+  layer("mlp_pre_linear", "mlp.hook_pre_linear", {
+    axes: mlp,
+    lacking: all(feeds, plain, gated),
+    what: "what the gate is multiplied with",
+  }),
+  layer("mlp_mid", "mlp.hook_mid", {
+    axes: mlp,
+    lacking: all(feeds, plain, solu),
+    what: "neurons before the norm that follows SoLU",
+  }),
+  layer("mlp_ln_scale", "mlp.ln.hook_scale", {
     axes: scale,
-    lacking,
+    lacking: all(feeds, plain, solu),
+    what: "divisor of the norm that follows SoLU",
+  }),
+  layer("mlp_ln_normalized", "mlp.ln.hook_normalized", {
+    axes: mlp,
+    lacking: all(feeds, plain, solu),
+    what: "the norm that follows SoLU, before weight and bias",
+  }),
+  layer("mlp_post", "mlp.hook_post", {
+    axes: mlp,
+    lacking: all(feeds, plain),
+    what: "neurons",
+  }),
+  ...normRows(
+    "ln2_post",
+    "ln2_post",
+    "the norm of what the MLP writes",
+    all(norms, feeds, sandwich),
+  ),
+  layer("mlp_out", "hook_mlp_out", { axes: resid, lacking: feeds, what: "what the MLP writes" }),
+  layer("resid_post", "hook_resid_post", { axes: resid, what: "residual stream after the block" }),
+  once("ln_final_scale", "ln_final.hook_scale", {
+    axes: scale,
+    lacking: all(norms, finalNorm),
     what: "standard deviation divided by before the unembedding",
-  },
-  {
-    name: "ln_final_normalized",
-    hook: "ln_final.hook_normalized",
-    perLayer: false,
+  }),
+  once("ln_final_normalized", "ln_final.hook_normalized", {
     axes: resid,
-    lacking,
+    lacking: all(norms, finalNorm),
     what: "what the unembedding reads, before weight and bias of the norm",
-  },
+  }),
 ];
 
 /** `site("mlp_post", 0)` → `blocks.0.mlp.hook_post`: the string on disk, in URLs and in caches. */
@@ -190,7 +257,7 @@ export function site(name: string, layer?: number): string {
 
 /** Every site that a model has, in the order of the forward pass. */
 export function sitesOf(config: ModelConfig): string[] {
-  const has = sites.filter((row) => row.lacking?.(config) === undefined);
+  const has = inOrder(config).filter((row) => row.lacking?.(config) === undefined);
   const first = has.findIndex((row) => row.perLayer);
   const last = has.findLastIndex((row) => row.perLayer);
   const layers = Array.from({ length: config.n_layers }, (_, layer) => layer);
@@ -199,6 +266,17 @@ export function sitesOf(config: ModelConfig): string[] {
     ...layers.flatMap((l) => has.slice(first, last + 1).map((row) => site(row.name, l))),
     ...has.slice(last + 1).map((row) => row.hook),
   ];
+}
+
+/** Where only what is written passes a norm, ln1 and ln2 come after their sublayers. */
+function inOrder({ norm_placement }: ModelConfig): readonly SiteRow[] {
+  if (norm_placement !== "post") return sites;
+  const isNorm = (n: string) => (row: SiteRow) => row.hook.startsWith(`${n}.`);
+  const rest = sites.filter((row) => !isNorm("ln1")(row) && !isNorm("ln2")(row));
+  return rest.flatMap((row) => {
+    if (row.name === "result") return [row, ...sites.filter(isNorm("ln1"))];
+    return row.name === "mlp_post" ? [row, ...sites.filter(isNorm("ln2"))] : [row];
+  });
 }
 
 export interface SiteInfo {
@@ -236,13 +314,21 @@ export function siteShape(
   wire: string,
   { batch, pos }: { batch: number; pos: number },
 ): number[] {
-  const { d_model, d_head, d_mlp, n_heads } = config;
+  const { d_model, d_head, d_mlp, n_heads, experts: mixture } = config;
+  const kv = keyValueHeads(config);
+  const whole = config.qk_norm === "whole";
   const lengths: Record<Axis, number> = {
     batch,
     pos,
     query: pos,
     key: pos,
     head: n_heads,
+    key_head: kv,
+    expert: mixture?.n_experts ?? 0,
+    q_norms: whole ? 1 : n_heads,
+    k_norms: whole ? 1 : kv,
+    q_norm_width: whole ? n_heads * d_head : d_head,
+    k_norm_width: whole ? kv * d_head : d_head,
     d_model,
     d_head,
     d_mlp,

@@ -8,8 +8,9 @@ import { referenceBackend } from "../runtime/reference.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import type { ModelConfig } from "./config.ts";
 import { nextTokenLosses } from "./loss.ts";
+import { weightInputs } from "./parameters.ts";
 import { sitesOf } from "./sites.ts";
-import { forward, weightInputs } from "./transformer.ts";
+import { forward } from "./transformer.ts";
 
 interface Case {
   config: ModelConfig;

@@ -1,53 +1,33 @@
 // What a decoder-only transformer computes: tokens → residual stream → logits, as graph values.
-// Formulae and names as in TransformerLens; n layers, learned positions, layer norm or none.
-import {
-  add,
-  concat,
-  constant,
-  div,
-  expand,
-  gather,
-  gelu,
-  input,
-  matmul,
-  mean,
-  mul,
-  relu,
-  reshape,
-  silu,
-  slice,
-  softmax,
-  sqrt,
-  square,
-  sub,
-  sum,
-  transpose,
-  type Value,
-} from "../graph/index.ts";
-import { f32 } from "../tensor/tensor.ts";
-import { type ModelConfig, weightShapes } from "./config.ts";
-
-export type Weights = Readonly<Record<string, Value>>;
-
-/** Sees each site's value in order of the forward pass; what it returns is used from there on. */
-export type Tap = (site: string, value: Value) => Value;
+// Formulae and names as in TransformerLens.
+import { add, expand, gather, mul, slice, type Value } from "../graph/index.ts";
+import { attention, type KeyValues, softcap } from "./blocks/attention.ts";
+import { linear } from "./blocks/linear.ts";
+import { type Mask, maskOf, positionsOf } from "./blocks/mask.ts";
+import { mlp } from "./blocks/mlp.ts";
+import { experts } from "./blocks/moe.ts";
+import { norm } from "./blocks/norm.ts";
+import { type Turn, turn } from "./blocks/rope.ts";
+import { type Place, type Scope, type Tap, untouched, type Weights } from "./blocks/scope.ts";
+import { hasExperts, type ModelConfig, rotaryOf, windowOf } from "./config.ts";
 
 export interface ForwardOptions {
   tap?: Tap;
+  /** Of past and new tokens, int32 [batch, past + pos]: 0 where there is none (left padding). */
+  attention_mask?: Value;
+  /** int32 [batch, pos]; by the mask when left out, and counted from the past without one. */
+  position_ids?: Value;
+  /** One a layer: keys as `present` gave them, and values, [batch, key head, past, d_head]. */
+  past?: readonly KeyValues[];
+  /** How many positions are read in all, where a scaling of positions depends on it. */
+  length?: number;
 }
 
-const untouched: Tap = (_, value) => value;
-const lnEps = 1e-5;
-const activations = { relu, gelu, silu };
-
-/** One graph input a weight: for training, and where several models share a program. */
-export function weightInputs(config: ModelConfig): Record<string, Value> {
-  return Object.fromEntries(
-    Object.entries(weightShapes(config)).map(([name, shape]) => [
-      name,
-      input(name, "float32", [...shape]),
-    ]),
-  );
+export interface Forward {
+  /** [batch, pos, d_vocab] */
+  logits: Value;
+  /** One a layer, of the new positions only. */
+  present: readonly KeyValues[];
 }
 
 /** `tokens` int32 [batch, pos] → logits [batch, pos, d_vocab]. */
@@ -55,10 +35,10 @@ export function forward(
   config: ModelConfig,
   weights: Weights,
   tokens: Value,
-  { tap = untouched }: ForwardOptions = {},
-): { logits: Value } {
-  const resid = residual(config, weights, tokens, { tap });
-  return { logits: unembed(config, weights, resid, { tap }) };
+  options: ForwardOptions = {},
+): Forward {
+  const { resid, present } = stream(config, weights, tokens, options);
+  return { logits: unembed(config, weights, resid, options), present };
 }
 
 /** `tokens` int32 [batch, pos] → the residual stream after the last block, [batch, pos, d_model]. */
@@ -66,17 +46,9 @@ export function residual(
   config: ModelConfig,
   weights: Weights,
   tokens: Value,
-  { tap = untouched }: ForwardOptions = {},
+  options: ForwardOptions = {},
 ): Value {
-  const [batch, pos] = tokens.shape as [number, number];
-  const embedded = tap("hook_embed", gather(weights["embed.W_E"]!, tokens, { axis: 0 }));
-  const place = slice(weights["pos_embed.W_pos"]!, { axis: 0, start: 0, end: pos });
-  const places = expand(place, [batch, pos, config.d_model]);
-  const tapped = tap("hook_pos_embed", places);
-  let x = add(embedded, tapped === places ? place : tapped);
-  for (let layer = 0; layer < config.n_layers; layer++)
-    x = block(config, weights, x, { tap, at: `blocks.${layer}` });
-  return x;
+  return stream(config, weights, tokens, options).resid;
 }
 
 /** Residual stream [batch, pos, d_model] → logits [batch, pos, d_vocab]. */
@@ -84,96 +56,138 @@ export function unembed(
   config: ModelConfig,
   weights: Weights,
   resid: Value,
-  { tap = untouched }: ForwardOptions = {},
+  { tap = untouched }: Pick<ForwardOptions, "tap"> = {},
 ): Value {
-  const x = norm(config, weights, resid, { tap, at: "ln_final" });
-  return linear(x, weights["unembed.W_U"]!, weights["unembed.b_U"]!);
+  const scope = { config, weights, tap };
+  const x = config.final_norm === false ? resid : normAt(scope, resid, "ln_final");
+  const logits = linear(x, weights["unembed.W_U"]!, weights["unembed.b_U"]);
+  return softcap(scaled(logits, config.logits_multiplier), config.logits_softcap);
 }
 
-interface At {
-  tap: Tap;
-  at: string;
+function stream(
+  config: ModelConfig,
+  weights: Weights,
+  tokens: Value,
+  { tap = untouched, ...options }: ForwardOptions,
+): { resid: Value; present: KeyValues[] } {
+  const scope = { config, weights, tap };
+  const order = orderOf(config, tokens, options);
+  let x = embed(scope, tokens, order);
+  const present: KeyValues[] = [];
+  for (let layer = 0; layer < config.n_layers; layer++) {
+    const out = block({ ...scope, at: `blocks.${layer}`, layer }, x, {
+      mask: order.mask(layer),
+      turn: order.turn(layer),
+      past: options.past?.[layer],
+    });
+    x = out.resid;
+    present.push(out.present);
+  }
+  return { resid: x, present };
+}
+
+/** What depends on where a token stands. */
+interface Order {
+  past: number;
+  position_ids?: Value;
+  mask(layer: number): Mask | undefined;
+  turn(layer: number): Turn | undefined;
+}
+
+function orderOf(
+  config: ModelConfig,
+  tokens: Value,
+  { attention_mask, position_ids, past: before, length }: Omit<ForwardOptions, "tap">,
+): Order {
+  const pos = tokens.shape[1]!;
+  const past = before?.[0]?.k.shape[2] ?? 0;
+  const total = past + pos;
+  const ids =
+    position_ids ?? (attention_mask === undefined ? undefined : positionsOf(attention_mask, past));
+  const rows = position_ids === undefined ? total : Math.max(total, config.n_ctx);
+  // Layers with the same settings share one value.
+  const masks = new Map<number | undefined, Mask | undefined>();
+  const turns = new Map<unknown, Turn | undefined>();
+  return {
+    past,
+    position_ids: ids,
+    mask(layer) {
+      const window = windowOf(config, layer);
+      if (!masks.has(window)) masks.set(window, maskOf({ past, pos, window, attention_mask }));
+      return masks.get(window);
+    },
+    turn(layer) {
+      const rotary = rotaryOf(config, layer);
+      if (rotary === undefined) return undefined;
+      if (!turns.has(rotary)) {
+        const at = { first: past, pos, position_ids: ids, rows, total: length ?? total };
+        turns.set(rotary, turn(rotary, at));
+      }
+      return turns.get(rotary);
+    },
+  };
+}
+
+function embed({ config, weights, tap }: Scope, tokens: Value, order: Order): Value {
+  const [batch, pos] = tokens.shape as [number, number];
+  const found = gather(weights["embed.W_E"]!, tokens, { axis: 0 });
+  const embedded = tap("hook_embed", scaled(found, config.embed_multiplier));
+  if (config.positions !== "learned") return embedded;
+  const table = weights["pos_embed.W_pos"]!;
+  if (order.position_ids !== undefined) {
+    const places = gather(table, order.position_ids, { axis: 0 });
+    return add(embedded, tap("hook_pos_embed", places));
+  }
+  const place = slice(table, { axis: 0, start: order.past, end: order.past + pos });
+  const places = expand(place, [batch, pos, config.d_model]);
+  const tapped = tap("hook_pos_embed", places);
+  return add(embedded, tapped === places ? place : tapped);
 }
 
 // x: [batch, pos, d_model]
-function block(config: ModelConfig, weights: Weights, x: Value, { tap, at }: At): Value {
+function block(
+  place: Place,
+  x: Value,
+  options: Parameters<typeof attention>[2],
+): { resid: Value; present: KeyValues } {
+  const { config, tap, at } = place;
+  const { norm_placement = "pre", parallel } = config;
+  const post = norm_placement === "post";
+  const read = (value: Value, name: string): Value =>
+    post ? value : normAt(place, value, `${at}.${name}`);
+  const written = (value: Value, name: string): Value => {
+    const normed =
+      norm_placement === "pre"
+        ? value
+        : normAt(place, value, `${at}.${name}${post ? "" : "_post"}`);
+    return scaled(normed, config.resid_multiplier);
+  };
+  const feed = (value: Value): Value => {
+    const inner = { ...place, at: `${at}.mlp` };
+    const out = hasExperts(config, place.layer) ? experts(inner, value) : mlp(inner, value);
+    return tap(`${at}.hook_mlp_out`, written(out, "ln2"));
+  };
+
   const pre = tap(`${at}.hook_resid_pre`, x);
-  const read = norm(config, weights, pre, { tap, at: `${at}.ln1` });
-  const attended = attention(config, weights, read, { tap, at: `${at}.attn` });
-  const mid = tap(`${at}.hook_resid_mid`, add(pre, tap(`${at}.hook_attn_out`, attended)));
-
-  const seen = norm(config, weights, mid, { tap, at: `${at}.ln2` });
-  const before = linear(seen, weights[`${at}.mlp.W_in`]!, weights[`${at}.mlp.b_in`]!);
-  const act = activations[config.act_fn];
-  const neurons = tap(`${at}.mlp.hook_post`, act(tap(`${at}.mlp.hook_pre`, before)));
-  const out = linear(neurons, weights[`${at}.mlp.W_out`]!, weights[`${at}.mlp.b_out`]!);
-  return tap(`${at}.hook_resid_post`, add(mid, tap(`${at}.hook_mlp_out`, out)));
+  const first = read(pre, "ln1");
+  const { out, present } = attention({ ...place, at: `${at}.attn` }, first, options);
+  const attended = tap(`${at}.hook_attn_out`, written(out, "ln1"));
+  if (config.attn_only) return { resid: tap(`${at}.hook_resid_post`, add(pre, attended)), present };
+  if (parallel !== undefined) {
+    const fed = feed(parallel === "shared" ? first : read(pre, "ln2"));
+    return { resid: tap(`${at}.hook_resid_post`, add(add(pre, attended), fed)), present };
+  }
+  const mid = tap(`${at}.hook_resid_mid`, add(pre, attended));
+  const fed = feed(read(mid, "ln2"));
+  return { resid: tap(`${at}.hook_resid_post`, add(mid, fed)), present };
 }
 
-// x: [batch, pos, d_model]; q, k, v, z: [batch, pos, head, d_head]; scores: [batch, head, query, key]
-function attention(config: ModelConfig, weights: Weights, x: Value, { tap, at }: At): Value {
-  const { d_model, n_heads, d_head } = config;
-  const [batch, pos] = x.shape as [number, number, number];
-  const width = n_heads * d_head;
-  // One product for all three: [d_model, 3 · head · d_head].
-  const packed = concat(
-    ["W_Q", "W_K", "W_V"].map((name) =>
-      reshape(transpose(weights[`${at}.${name}`]!, [1, 0, 2]), [d_model, width]),
-    ),
-    { axis: 1 },
-  );
-  const bias = concat(
-    ["b_Q", "b_K", "b_V"].map((name) => reshape(weights[`${at}.${name}`]!, [width])),
-    { axis: 0 },
-  );
-  const qkv = linear(x, packed, bias);
-  const part = (i: number): Value =>
-    reshape(slice(qkv, { axis: 2, start: i * width, end: (i + 1) * width }), [
-      batch,
-      pos,
-      n_heads,
-      d_head,
-    ]);
-  const q = transpose(tap(`${at}.hook_q`, part(0)), [0, 2, 1, 3]);
-  const k = transpose(tap(`${at}.hook_k`, part(1)), [0, 2, 3, 1]);
-  const v = transpose(tap(`${at}.hook_v`, part(2)), [0, 2, 1, 3]);
-
-  // Scaling the queries costs less than scaling the scores.
-  const raw = matmul(mul(q, 1 / Math.sqrt(d_head)), k);
-  const scores = tap(`${at}.hook_attn_scores`, add(raw, causalMask(pos)));
-  const pattern = tap(`${at}.hook_pattern`, softmax(scores, { axis: 3 }));
-  const z = tap(`${at}.hook_z`, transpose(matmul(pattern, v), [0, 2, 1, 3]));
-
-  const W_O = weights[`${at}.W_O`]!;
-  const b_O = weights[`${at}.b_O`]!;
-  // Each head's own output is computed only where somebody reads or replaces it.
-  const result = transpose(matmul(transpose(z, [0, 2, 1, 3]), W_O), [0, 2, 1, 3]);
-  const tapped = tap(`${at}.hook_result`, result);
-  if (tapped !== result) return add(sum(tapped, { axes: [2] }), b_O);
-  return linear(reshape(z, [batch, pos, width]), reshape(W_O, [width, d_model]), b_O);
+function normAt({ config, weights, tap }: Scope, x: Value, at: string): Value {
+  const { normalization: kind, eps = 1e-5, norm_offset: offset } = config;
+  const [weight, bias] = [weights[`${at}.w`], weights[`${at}.b`]];
+  return norm(x, { kind, eps, offset, weight, bias, tap, at });
 }
 
-/** 0 where a query may look, −∞ where the key lies ahead of it: [query, key]. */
-function causalMask(pos: number): Value {
-  const mask = Float32Array.from({ length: pos * pos }, (_, i) =>
-    i % pos > Math.floor(i / pos) ? -Infinity : 0,
-  );
-  return constant(f32([pos, pos], mask));
-}
-
-// Biased variance, eps inside the root; sites before weight and bias, as in TransformerLens.
-function norm(config: ModelConfig, weights: Weights, x: Value, { tap, at }: At): Value {
-  if (config.normalization === "none") return x;
-  const centred = sub(x, mean(x, { axes: [2], keepDims: true }));
-  const variance = mean(square(centred), { axes: [2], keepDims: true });
-  const scale = tap(`${at}.hook_scale`, sqrt(add(variance, lnEps)));
-  const normalized = tap(`${at}.hook_normalized`, div(centred, scale));
-  return add(mul(normalized, weights[`${at}.w`]!), weights[`${at}.b`]!);
-}
-
-/** x [batch, pos, in] · W [in, out] + b, as one flat product: its gradient is one product too. */
-function linear(x: Value, W: Value, b: Value): Value {
-  const [batch, pos, width] = x.shape as [number, number, number];
-  const flat = add(matmul(reshape(x, [batch * pos, width]), W), b);
-  return reshape(flat, [batch, pos, W.shape[1]!]);
+function scaled(x: Value, by: number | undefined): Value {
+  return by === undefined ? x : mul(x, by);
 }

@@ -4,7 +4,7 @@ import type { Backend } from "../runtime/backend.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import type { ModelConfig } from "./config.ts";
 import { nextTokenLosses } from "./loss.ts";
-import { weightInputs } from "./transformer.ts";
+import { weightInputs } from "./parameters.ts";
 
 /** The part of `TokenRows` that is needed: each token's context is an index into `contexts`. */
 export interface ValidationRows {

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { fail } from "../base/errors.ts";
-import { parseConfig } from "../models/config.ts";
+import { parseConfig } from "../models/parse-config.ts";
 
 const TextSourceSchema = z.strictObject({
   /** A file or glob below the folder of texts. */

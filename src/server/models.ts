@@ -64,7 +64,12 @@ async function describeModel(folder: string): Promise<ModelInfo> {
   const shapes = Object.values(weightShapes(config));
   return {
     name: config.name,
-    config: { ...config },
+    config: Object.fromEntries(
+      Object.entries(config).map(([key, value]) => [
+        key,
+        typeof value === "object" ? JSON.stringify(value) : value,
+      ]),
+    ),
     parameters: shapes.reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0),
     hash,
     sites: sites.flatMap((row) => siteInfos(config, row)),
