@@ -67,8 +67,9 @@ function makeColumns(text: LabelledTokens, rng: Random): FeatureColumns {
     }
   for (let f = 0; f < F; f++) offsets[f + 1]! += offsets[f]!;
   const next = offsets.slice();
-  const token = new Uint32Array(n * k);
-  const value = new Float32Array(n * k);
+  // As the recorder makes them.
+  const token = new Uint32Array(new SharedArrayBuffer(4 * n * k));
+  const value = new Float32Array(new SharedArrayBuffer(4 * n * k));
   for (let t = 0; t < n; t++)
     for (let j = 0; j < k; j++) {
       const to = next[chosen[t * k + j]!]!++;

@@ -23,6 +23,8 @@ export const bundleFiles = {
 export interface BundleWriter {
   /** In order of features. Resolves when it may be called again. */
   page(page: FeaturePage): Promise<void>;
+  /** The next page as `packPage` made it. */
+  packed(page: Uint8Array): Promise<void>;
   /** Rows, summary, manifest, and the switch. */
   finish(parts: BundleEnd): Promise<void>;
 }
@@ -35,6 +37,11 @@ export interface BundleEnd {
   activationsOf?: number;
   inputs?: Record<string, string>;
   version?: string;
+}
+
+/** A page as it is stored. */
+export function packPage(page: FeaturePage): Promise<Uint8Array> {
+  return compress(Buffer.from(JSON.stringify(page)), { level: 4 });
 }
 
 /** Compression runs on other threads; that many pages may be under way. */
@@ -50,28 +57,34 @@ export async function bundleWriter(
   const folder = `${prefix}/r${revision}`;
   for (const key of await store.list(`${folder}/`)) await store.delete(key);
   const offsets: number[] = [0];
-  const pending: Promise<Buffer>[] = [];
-  let chunk: Buffer[] = [];
+  const pending: Promise<Uint8Array>[] = [];
+  let chunk: Uint8Array[] = [];
   let held = 0;
   const flush = async (): Promise<void> => {
     await store.append(`${folder}/${bundleFiles.pages}`, Buffer.concat(chunk));
     chunk = [];
     held = 0;
   };
-  const settle = async (): Promise<void> => {
-    const bytes = await pending.shift()!;
+  const add = async (bytes: Uint8Array): Promise<void> => {
     offsets.push(offsets.at(-1)! + bytes.length);
     chunk.push(bytes);
     held += bytes.length;
     if (held > chunkBytes) await flush();
   };
+  const settle = async (most: number): Promise<void> => {
+    while (pending.length > most) await add(await pending.shift()!);
+  };
   return {
     async page(page) {
-      pending.push(compress(Buffer.from(JSON.stringify(page)), { level: 4 }));
-      if (pending.length >= underWay) await settle();
+      pending.push(packPage(page));
+      await settle(underWay - 1);
+    },
+    async packed(page) {
+      await settle(0);
+      await add(page);
     },
     async finish({ rows, summary, columns, activationsOf, inputs = {}, version = "0" }) {
-      while (pending.length > 0) await settle();
+      await settle(0);
       await flush();
       const put = async (name: string, bytes: Uint8Array): Promise<void> =>
         store.put(`${folder}/${name}`, bytes);

@@ -40,8 +40,9 @@ export function columnBuilder(d_sae: number): {
     done() {
       for (let f = 0; f < d_sae; f++) offsets[f + 1]! += offsets[f]!;
       const next = offsets.slice();
-      const token = new Uint32Array(offsets[d_sae]!);
-      const value = new Float32Array(offsets[d_sae]!);
+      // Shared, so that a second thread can read them without a copy.
+      const token = new Uint32Array(new SharedArrayBuffer(4 * offsets[d_sae]!));
+      const value = new Float32Array(new SharedArrayBuffer(4 * offsets[d_sae]!));
       for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
         let p = 0;
         for (let t = 0; t < part.counts.length; t++)

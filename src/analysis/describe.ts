@@ -13,14 +13,28 @@ import {
   judgeChosen,
 } from "../evidence/judge.ts";
 import type { Store } from "../storage/store.ts";
-import { bundleWriter } from "./bundle.ts";
+import { type BundleWriter, bundleWriter } from "./bundle.ts";
+import {
+  type DescribeHelper,
+  describeHelper,
+  helps,
+  type Taken,
+  takenBlocks,
+} from "./describe-helper.ts";
+import {
+  type BlockWorld,
+  type DescribedBlock,
+  describeBlock,
+  type NamedBlock,
+  nameBlock,
+  takeBlocks,
+} from "./feature-blocks.ts";
 import { activationShapes } from "./histograms.ts";
-import { judgeBlock } from "./judgement.ts";
-import { type LogitPath, logitWeights } from "./logit-weights.ts";
+import type { LogitPath } from "./logit-weights.ts";
 import { activationSums, nearestRows, tokenScratch } from "./nearest.ts";
 import { randomParticipation } from "./neurons.ts";
 import type { DictionarySummary, FeatureRow } from "./page.ts";
-import { describeFeature, type Named, nameFeature, type PageWorld, rowOf } from "./pages.ts";
+import type { Named } from "./pages.ts";
 import type { NeuronFigure } from "./readings.ts";
 import { type Pieces, stripMaker } from "./strips.ts";
 import { neuronFigures, surveySelect, tokenTable } from "./survey.ts";
@@ -56,6 +70,8 @@ export interface DescribeInput {
   /** Claims about the whole dictionary: loss, L0, FVU. */
   claims?: Claim[];
   storeActivations?: boolean;
+  /** Two where it pays, by default: another thread then takes every other block of features. */
+  threads?: 1 | 2;
   /** Called while a split's columns are at hand, for claims of the caller's own; they are let go after. */
   onColumns?(split: "select" | "eval", columns: FeatureColumns): void;
   inputs?: Record<string, string>;
@@ -72,8 +88,6 @@ export interface DescribeResult {
   /** Density and shape of activation of the features that fire, by rising density. */
   shapes: NonNullable<ControlFigures["shapes"]>;
 }
-
-const block = 64;
 
 export async function describeColumns(
   input: DescribeInput,
@@ -94,7 +108,11 @@ export async function describeColumns(
   throwIfStopped(context);
   input.onColumns?.("eval", columns);
   const figures = await judgeChosen(columns, survey.chosen, thresholds, ground);
-  const world: PageWorld = {
+  const d_vocab = ground.eval.tokens.reduce(
+    (most, v) => Math.max(most, v + 1),
+    Math.max(ground.fit.d_vocab, input.path?.d_vocab ?? 0),
+  );
+  const world: BlockWorld = {
     dictionary: summary.id,
     revision: input.revision,
     site: summary.site,
@@ -119,20 +137,20 @@ export async function describeColumns(
     rng,
     scratch: tokenScratch(columns.n_tokens),
     known: new Map(),
+    path: input.path ?? null,
+    scale: input.scale,
+    tokenScratch: { current: new Float64Array(d_vocab), previous: new Float64Array(d_vocab) },
   };
-  const named = await nameAll(world, context);
+  const taken = takenBlocks();
+  const two = input.threads === undefined ? helps(columns) : input.threads > 1;
+  const helper = two ? describeHelper(world, taken) : null;
   const writer = await bundleWriter(input.store, input.prefix, input.revision);
-  const rows: FeatureRow[] = [];
-  for (let from = 0; from < d_sae; from += block) {
-    throwIfStopped(context);
-    const to = Math.min(d_sae, from + block);
-    const logits = await logitsOf(input, from, to);
-    for (let f = from; f < to; f++) {
-      const page = describeFeature(world, f, named, logits?.[f - from] ?? null);
-      rows.push(rowOf(page));
-      await writer.page(page);
-    }
-    context.onProgress?.({ stage: "describe", done: to, total: d_sae, unit: "features" });
+  let rows: FeatureRow[];
+  try {
+    const named = await nameAll(world, taken, helper, context);
+    rows = await writePages(world, named, writer, taken, helper, context);
+  } finally {
+    await helper?.close();
   }
   const dead = rows.filter((row) => row.dead).length;
   const whole: DictionarySummary = {
@@ -164,30 +182,63 @@ export async function describeColumns(
   };
 }
 
-async function nameAll(world: PageWorld, context: Context): Promise<Named[]> {
-  const { ground, d_sae } = world;
-  const d_vocab = ground.eval.tokens.reduce((most, v) => Math.max(most, v + 1), ground.fit.d_vocab);
-  const scratch = { current: new Float64Array(d_vocab), previous: new Float64Array(d_vocab) };
-  const named: Named[] = [];
-  for (let from = 0; from < d_sae; from += block) {
-    throwIfStopped(context);
-    for (const judgement of await judgeBlock(world, from, Math.min(d_sae, from + block)))
-      named.push(nameFeature(world, named.length, judgement, scratch));
-    context.onProgress?.({ stage: "judge", done: named.length, total: d_sae, unit: "features" });
-  }
+/** All features named, on this thread and the helper's. */
+async function nameAll(
+  world: BlockWorld,
+  taken: Taken,
+  helper: DescribeHelper | null,
+  context: Context,
+): Promise<Named[]> {
+  const named = new Array<Named>(world.d_sae);
+  let done = 0;
+  const onBlock = (block: NamedBlock): void => {
+    for (let i = 0; i < block.named.length; i++) named[block.from + i] = block.named[i]!;
+    done += block.named.length;
+    context.onProgress?.({ stage: "judge", done, total: world.d_sae, unit: "features" });
+  };
+  await Promise.all([
+    takeBlocks(taken.name, world.d_sae, async (from, to) => {
+      throwIfStopped(context);
+      onBlock(await nameBlock(world, from, to));
+    }),
+    helper?.name(onBlock),
+  ]);
   return named;
 }
 
-/** One row of logit weights per feature of the block, or null when there is no path to the logits. */
-async function logitsOf(
-  { path, W_dec, summary, product, scale }: DescribeInput,
-  from: number,
-  to: number,
-): Promise<Float32Array[] | null> {
-  if (!path) return null;
-  const rows = W_dec.slice(from * summary.d_in, to * summary.d_in);
-  const all = await logitWeights(rows, to - from, path, { product, scale });
-  return Array.from({ length: to - from }, (_, i) =>
-    all.subarray(i * path.d_vocab, (i + 1) * path.d_vocab),
-  );
+/** All pages written, in order of features whichever thread made them. */
+async function writePages(
+  world: BlockWorld,
+  named: Named[],
+  writer: BundleWriter,
+  taken: Taken,
+  helper: DescribeHelper | null,
+  context: Context,
+): Promise<FeatureRow[]> {
+  const rows: FeatureRow[] = [];
+  const early = new Map<number, DescribedBlock>();
+  const writeNext = async (): Promise<void> => {
+    for (let block = early.get(rows.length); block; block = early.get(rows.length)) {
+      early.delete(block.from);
+      rows.push(...block.rows);
+      for (const page of block.pages) await writer.packed(page);
+    }
+    const done = rows.length;
+    context.onProgress?.({ stage: "describe", done, total: world.d_sae, unit: "features" });
+  };
+  let written = Promise.resolve();
+  const onBlock = (block: DescribedBlock): Promise<void> => {
+    early.set(block.from, block);
+    written = written.then(writeNext);
+    return written;
+  };
+  await Promise.all([
+    takeBlocks(taken.describe, world.d_sae, async (from, to) => {
+      throwIfStopped(context);
+      await onBlock(await describeBlock(world, named, from, to));
+    }),
+    helper?.describe(named, onBlock),
+  ]);
+  await written;
+  return rows;
 }

@@ -203,7 +203,7 @@ function activeSums(
     for (let j = 0, to = at + unitRows; j < J; j++, to += contextRows) {
       const fires = a >= thresholds[j]!;
       if (known) out[to]! -= a * label[labels[j]! + v]!;
-      if (fires) out[to + 3]!++;
+      out[to + 3]! += Number(fires);
       if (own !== contexts[j]!) continue;
       if (known) out[to]! += a;
       out[to + 1]! += a;
