@@ -1,6 +1,6 @@
 // How an ONNX model is put together: nodes, initializers, inputs and outputs → bytes.
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { check } from "../../base/errors.ts";
+import { check, fail } from "../../base/errors.ts";
 import type { DType, Tensor } from "../../tensor/tensor.ts";
 import {
   type AttributeProto,
@@ -43,7 +43,9 @@ export type Attribute =
   | readonly number[]
   | { float: number }
   | { floats: readonly number[] }
-  | { graph: BranchSpec };
+  | { graph: BranchSpec }
+  /** As it was read. */
+  | { proto: AttributeProto };
 
 /** A branch of `If`: takes no inputs, sees all values of the graph around it. */
 export interface BranchSpec {
@@ -101,8 +103,32 @@ export function writeModel(spec: ModelSpec): Uint8Array {
   return toBinary(ModelProtoSchema, model);
 }
 
+/** The fields of an ONNX file. Anything else is refused with `onnx/parse`. */
 export function readModel(bytes: Uint8Array): ModelProto {
-  return fromBinary(ModelProtoSchema, bytes);
+  let model: ModelProto;
+  try {
+    model = fromBinary(ModelProtoSchema, bytes);
+  } catch (cause) {
+    return fail("onnx/parse", "these bytes are no ONNX model", {
+      got: cause instanceof Error ? cause.message : String(cause),
+      wanted: "a ModelProto",
+      cause,
+    });
+  }
+  check(model.graph !== undefined, "onnx/parse", "the ONNX model has no graph", {
+    got: `${bytes.length} bytes`,
+    wanted: "a ModelProto with a graph",
+  });
+  return model;
+}
+
+/** A tensor of its own, as ONNX's test data are written. */
+export function readTensorProto(bytes: Uint8Array): TensorProto {
+  try {
+    return fromBinary(TensorProtoSchema, bytes);
+  } catch (cause) {
+    return fail("onnx/parse", "these bytes are no ONNX tensor", { wanted: "a TensorProto", cause });
+  }
 }
 
 /** An initializer with its data inside the model. */
@@ -114,6 +140,11 @@ export function initializer(name: string, tensor: Tensor): TensorProto {
     dims: tensor.shape.map(BigInt),
     rawData: new Uint8Array(buffer, byteOffset, byteLength),
   });
+}
+
+/** The same initializer under another name. */
+export function renamedTensor(name: string, from: TensorProto): TensorProto {
+  return create(TensorProtoSchema, { ...from, name });
 }
 
 /** An initializer whose data lie in another file, such as a tensor of a `.safetensors`. */
@@ -167,6 +198,7 @@ function attributeProto(name: string, value: Attribute): AttributeProto {
     return create(AttributeProtoSchema, { name, type: types.FLOAT, f: value.float });
   if ("floats" in value)
     return create(AttributeProtoSchema, { name, type: types.FLOATS, floats: [...value.floats] });
+  if ("proto" in value) return value.proto;
   if ("graph" in value) {
     const { nodes, outputs } = value.graph;
     const g = create(GraphProtoSchema, {
