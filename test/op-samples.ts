@@ -1,5 +1,7 @@
 // What the tests of the op table draw from: for each op, random shapes, options and numbers.
+import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
+import { NodeProtoSchema } from "../src/formats/onnx/onnx_pb.ts";
 import { erf, gelu, geluTanh, relu, sigmoid, silu, tanh } from "../src/graph/ops/activation.ts";
 import * as arithmetic from "../src/graph/ops/arithmetic.ts";
 import { expand, reshape, sum } from "../src/graph/ops/broadcast.ts";
@@ -15,6 +17,7 @@ import { concat, pad, slice, transpose } from "../src/graph/ops/layout.ts";
 import * as logic from "../src/graph/ops/logic.ts";
 import { matmul } from "../src/graph/ops/matmul.ts";
 import { layerNorm, rmsNorm } from "../src/graph/ops/norm.ts";
+import { alias, opaque } from "../src/graph/ops/opaque.ts";
 import type { Operand } from "../src/graph/ops/pointwise.ts";
 import { avgPool, maxPool } from "../src/graph/ops/pool.ts";
 import { argmax, cumsum, max, mean, min } from "../src/graph/ops/reduce.ts";
@@ -389,6 +392,20 @@ function scatteredInto(how: "replace" | "add"): Draw {
 
 const { abs, add, clip, div, exp, log, maximum, minimum, mul, neg, pow, rsqrt } = arithmetic;
 const { and, cast, equal, greater, greaterEqual, less, lessEqual, not, or } = logic;
+/** ONNX's Not as a node that we do not look into. */
+function opaqueNot(x: Value): Value {
+  const node = create(NodeProtoSchema, { opType: "Not", input: ["in"], output: ["out"] });
+  const part = {
+    nodes: [node],
+    initializers: new Map(),
+    inputs: ["in"],
+    opsets: { "": 1 },
+    key: "not",
+    reference: ([cells]: readonly Float64Array[]) => cells!.map((held) => 1 - held),
+  };
+  return opaque(part, [x], { output: "out", shape: x.shape, dtype: "bool" });
+}
+
 const sin01 = (x: Value) => mul(trigonometry.sin(x), 0.8);
 const plusOne = (x: Operand) => add(x, 1);
 const float = (condition: Value) => cast(condition, "float32");
@@ -490,6 +507,8 @@ export const samples: Readonly<Record<string, Draw>> = {
   bitsOr: binary((a, b) => rounding.bits("or", a, b), [{ below: 99 }, { below: 99 }]),
   bitsXor: binary((a, b) => rounding.bits("xor", a, b), [{ below: 99 }, { below: 99 }]),
   isNan: unary((x) => rounding.isNan(log(x))),
+  opaque: unary((x) => logic.not(opaqueNot(x)), "condition"),
+  alias: unary((x) => exp(alias(x))),
   conv: convolvedAnyhow,
   convTranspose: convolvedBack,
   maxPoolAnyhow: pooledAnyhow(maxPool),

@@ -1,16 +1,18 @@
 // How the reference's float64 numbers relate to tensors of every dtype.
-import { fail } from "../base/errors.ts";
+import { narrowBF16, narrowF16, widenBF16, widenF16 } from "../tensor/half.ts";
 import { allocate, type DType, type Tensor, tensor } from "../tensor/tensor.ts";
 
-/** Numbers of any dtype but the halves. */
+/** Numbers of any dtype; halves are widened. */
 export function toCells({ data, dtype }: Tensor): Float64Array {
-  if (dtype === "float16" || dtype === "bfloat16")
-    fail("interpret/dtype", "half floats are widened before they are used", { got: dtype });
+  if (dtype === "float16") return Float64Array.from(widenF16(data as Uint16Array));
+  if (dtype === "bfloat16") return Float64Array.from(widenBF16(data as Uint16Array));
   return Float64Array.from(data as ArrayLike<number | bigint>, Number);
 }
 
 /** A tensor of the dtype, each number rounded once; an int64 beyond its range is the nearest one. */
 export function fromCells(dtype: DType, shape: readonly number[], cells: Float64Array): Tensor {
+  if (dtype === "float16") return tensor(dtype, shape, narrowF16(Float32Array.from(cells)));
+  if (dtype === "bfloat16") return tensor(dtype, shape, narrowBF16(Float32Array.from(cells)));
   const data = allocate(dtype, cells.length);
   for (let i = 0; i < cells.length; i++)
     data[i] = (dtype === "int64" ? toInt64(cells[i]!) : cells[i]!) as never;

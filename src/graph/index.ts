@@ -19,4 +19,5 @@ export { crossEntropy, logSoftmax, softmax } from "./ops/softmax.ts";
 export * from "./ops/trigonometry.ts";
 export { print } from "./print.ts";
 export { type Program, type ProgramSpec, program } from "./program.ts";
+export { replace, type Swap } from "./replace.ts";
 export { constant, input, scalar, type Value, type WeightFile, weight } from "./value.ts";

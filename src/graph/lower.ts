@@ -6,6 +6,7 @@ import {
   initializer,
   type NodeSpec,
   type PortSpec,
+  renamedTensor,
   writeModel,
 } from "../formats/onnx/model.ts";
 import type { TensorProto } from "../formats/onnx/onnx_pb.ts";
@@ -20,14 +21,15 @@ export interface Lowered {
   externalFolder?: string;
 }
 
-const opsets = { "": 20, "com.microsoft": 1 };
+const leastOpsets = { "": 20, "com.microsoft": 1 };
 
 /** Writes the model of simplified `outputs`; `inputs` keep their order. */
 export function lower(inputs: readonly Value[], outputs: Readonly<Record<string, Value>>): Lowered {
   const order = reachable(Object.values(outputs));
   const nodes: NodeSpec[] = [];
   const initializers: TensorProto[] = [];
-  const to = emitter(nodes, initializers);
+  const opsets: Record<string, number> = { ...leastOpsets };
+  const to = emitter(nodes, initializers, opsets);
   const weights = order.filter(({ op }) => op === "weight");
   const folder = commonFolder(weights.map(({ attrs }) => (attrs.file as WeightFile).path));
   const names = new Map<number, string>();
@@ -58,7 +60,11 @@ export function lower(inputs: readonly Value[], outputs: Readonly<Record<string,
   return weights.length === 0 ? { bytes } : { bytes, externalFolder: folder };
 }
 
-function emitter(nodes: NodeSpec[], initializers: TensorProto[]): Emitter {
+function emitter(
+  nodes: NodeSpec[],
+  initializers: TensorProto[],
+  opsets: Record<string, number>,
+): Emitter {
   const constants = new Map<string, string>();
   let count = 0;
 
@@ -66,12 +72,13 @@ function emitter(nodes: NodeSpec[], initializers: TensorProto[]): Emitter {
     const shared = new Map(made);
     const self: Emitter = {
       node: (op, inputs, options) => self.nodes(op, inputs, 1, options)[0]!,
-      nodes(op, inputs, outputs, { attributes, domain }: EmitOptions = {}) {
+      nodes(op, inputs, outputs, { attributes, domain, absent = [] }: EmitOptions = {}) {
         count += 1;
         const names = Array.from({ length: outputs }, (_, i) =>
           i === 0 ? `${op}:${count}` : `${op}:${count}:${i}`,
         );
-        list.push({ op, inputs, outputs: names, attributes, domain });
+        const written = names.map((name, i) => (absent.includes(i) ? "" : name));
+        list.push({ op, inputs, outputs: written, attributes, domain });
         return names;
       },
       choose(condition, { dtype, shape }, { yes, no }) {
@@ -84,6 +91,14 @@ function emitter(nodes: NodeSpec[], initializers: TensorProto[]): Emitter {
         return self.node("If", [condition], {
           attributes: { then_branch: branch(yes), else_branch: branch(no) },
         });
+      },
+      opset(name, version) {
+        opsets[name] = Math.max(opsets[name] ?? 1, version);
+      },
+      raw(from) {
+        const name = `raw:${initializers.length}`;
+        initializers.push(renamedTensor(name, from));
+        return name;
       },
       constant(from) {
         const { data, dtype, shape } = from;

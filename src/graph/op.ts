@@ -1,6 +1,7 @@
 // What an op is: name, shape rule, gradient, ONNX lowering and slow reference, in one entry of one table.
 import { check } from "../base/errors.ts";
 import type { Attribute } from "../formats/onnx/model.ts";
+import type { TensorProto } from "../formats/onnx/onnx_pb.ts";
 import type { DType, Tensor } from "../tensor/tensor.ts";
 import { newValue, type Value } from "./value.ts";
 
@@ -21,6 +22,10 @@ export interface Emitter {
   node(op: string, inputs: readonly string[], options?: EmitOptions): string;
   /** Adds a node with several outputs. */
   nodes(op: string, inputs: readonly string[], outputs: number, options?: EmitOptions): string[];
+  /** An initializer of a type that no value has, as it was read. */
+  raw(tensor: TensorProto): string;
+  /** Asks for an operator set of at least that version. */
+  opset(domain: string, version: number): void;
   /** An initializer; equal ones are kept once. */
   constant(tensor: Tensor): string;
   /** An int64 vector, as shapes and axes are written. */
@@ -39,7 +44,9 @@ export interface Emitter {
 export interface EmitOptions {
   attributes?: Readonly<Record<string, Attribute>>;
   /** ONNX Runtime's own operators are in "com.microsoft". */
-  domain?: "" | "com.microsoft";
+  domain?: string;
+  /** Which outputs are left out: their name is empty. */
+  absent?: readonly number[];
 }
 
 export interface Op<A = Record<string, unknown>> {

@@ -4,10 +4,11 @@ import { fromCells, toCells } from "./cells.ts";
 import { opOf, withInputs } from "./op.ts";
 import { mul } from "./ops/arithmetic.ts";
 import { expand, reshape, sum } from "./ops/broadcast.ts";
-import { concat, pad, transpose } from "./ops/layout.ts";
+import { concat, pad, slice, transpose } from "./ops/layout.ts";
 import { type MatmulAttrs, matmul } from "./ops/matmul.ts";
 import { sameShape } from "./shape.ts";
 import { constant, constantNumber, isFloat, type Value } from "./value.ts";
+import { viewedLeaf, viewOf } from "./view.ts";
 
 /** What a rule may know of the graph around a value. */
 export interface Around {
@@ -20,6 +21,7 @@ export interface Around {
 type Rewrite = (value: Value, around: Around) => Value | undefined;
 
 export const rewrites: readonly Rewrite[] = [
+  dropAlias,
   foldNumbers,
   dropExpand,
   expandLater,
@@ -35,14 +37,52 @@ export const rewrites: readonly Rewrite[] = [
   sumThroughProduct,
 ];
 
+/** A second name for a value costs nothing. */
+function dropAlias(value: Value): Value | undefined {
+  return value.op === "alias" ? value.inputs[0] : undefined;
+}
+
 /** What is made of a few constants is a constant. */
 function foldNumbers(value: Value): Value | undefined {
+  if (value.op === "opaque") return undefined;
   const small = ({ shape }: Value) => sizeOf(shape) <= 64;
   if (value.inputs.length === 0 || !small(value)) return undefined;
   if (!value.inputs.every((from) => from.op === "constant" && small(from))) return undefined;
   if ([value, ...value.inputs].some(({ dtype }) => dtype.endsWith("float16"))) return undefined;
   const cells = value.inputs.map(({ attrs }) => toCells(attrs.tensor as Tensor));
   return constant(fromCells(value.dtype, value.shape, opOf(value)!.reference(cells, value)));
+}
+
+/** Reshapes and transposes of a weight come to at most one of each, mostly to one or none. */
+function shortenView(value: Value): Value | undefined {
+  if (value.op !== "reshape" && value.op !== "transpose") return undefined;
+  const view = viewOf(value);
+  if (view === undefined || view.steps < 2) return undefined;
+  const leaf = viewedLeaf(view.base);
+  if (leaf.op !== "weight" && leaf.op !== "input") return undefined;
+  const short = transpose(reshape(view.base, view.shape), view.perm);
+  const made = reshape(short, value.shape);
+  const count = viewOf(made)?.steps ?? 0;
+  return count < view.steps ? made : undefined;
+}
+
+/**
+ * x · (columns of W) = (x · W)'s columns, where other products read other columns: a weight that
+ * holds queries, keys and values is not copied apart, and is read once.
+ */
+function sliceAfterProduct(value: Value, around: Around): Value | undefined {
+  if (value.op !== "matmul") return undefined;
+  const attrs = value.attrs as unknown as MatmulAttrs;
+  const [x, part] = value.inputs as [Value, Value];
+  const [W] = part.inputs;
+  if (part.op !== "slice" || W!.shape.length !== 2 || x.shape.length !== 2) return undefined;
+  if (W!.op !== "weight" && W!.op !== "input") return undefined;
+  if (around.users(W!).filter((op) => op === "slice").length < 2) return undefined;
+  const { starts, ends, steps } = part.attrs as Record<string, readonly number[]>;
+  const columns = attrs.transB ? 0 : 1;
+  if (part.shape[1 - columns] !== W!.shape[1 - columns] || steps![columns] !== 1) return undefined;
+  const range = { axis: 1, start: starts![columns]!, end: ends![columns]! };
+  return slice(matmul(x, W!, attrs), range);
 }
 
 const broadcasting = new Set([
@@ -173,6 +213,8 @@ function biasIntoProduct(value: Value, around: Around): Value | undefined {
   const [a, b] = product.inputs as [Value, Value];
   if (transA || transB || alpha !== 1 || b.shape.length !== 2 || value.dtype !== "float32")
     return undefined;
+  // A weight that stays in its file would be copied.
+  if (viewedLeaf(b).op === "weight") return undefined;
   const [inner, columns] = b.shape as [number, number];
   const rows = sizeOf(a.shape) / inner;
   if (!sameShape(bias.shape, [columns]) || columns < 4 * inner || rows < 16 * inner)

@@ -28,14 +28,16 @@ export interface Unary {
   of: (x: number) => number;
   /** Integers may be given, too. */
   whole?: true;
+  /** Any dtype may be given. */
+  any?: true;
   vjp: (grad: Value, x: Value, out: Value) => Value | undefined;
 }
 
-export function defineUnary({ name, onnx, of, whole, vjp }: Unary): (x: Value) => Value {
+export function defineUnary({ name, onnx, of, whole, any, vjp }: Unary): (x: Value) => Value {
   const make = defineOp<object>({
     name,
     infer: (inputs) => {
-      (whole ? checkNumbers : checkFloats)(name, inputs);
+      if (!any) (whole ? checkNumbers : checkFloats)(name, inputs);
       return { shape: inputs[0]!.shape, dtype: inputs[0]!.dtype };
     },
     vjp: (grad, node) => [vjp(grad, node.inputs[0]!, node as Value)],
