@@ -7,7 +7,7 @@ import { say, size } from "./lib/line.ts";
 import { config, newborn, rowsOfTokens } from "./lib/organism.ts";
 
 const site = "blocks.0.mlp.hook_post";
-const [d_sae, k, batch] = [2048, 32, 4096];
+const [d_sae, k, batch] = [2048, 32, 2048];
 /** Batches that come at once when the buffer has been filled: the first are not timed, the others are whole. */
 const gust = 16;
 const steps = (1 + size("GUSTS", 4)) * gust;

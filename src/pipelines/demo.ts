@@ -33,7 +33,7 @@ export const DemoInputSchema = z.object({
 
 export type DemoInput = z.infer<typeof DemoInputSchema>;
 
-const batch = 4096;
+const batch = 2048;
 const lr = 1.2e-3;
 /** Looks while it learns. */
 const looks = 10;

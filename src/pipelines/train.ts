@@ -14,8 +14,8 @@ export const TrainInputSchema = z.object({
   site: z.string().default("blocks.0.mlp.hook_post"),
   d_sae: z.number().int().positive().default(2048),
   k: z.number().int().positive().default(32),
-  steps: z.number().int().positive().default(1500),
-  batch: z.number().int().positive().default(4096),
+  steps: z.number().int().positive().default(3000),
+  batch: z.number().int().positive().default(2048),
   lr: z.number().positive().default(1.2e-3),
   seed: z.number().int().nonnegative().default(0),
 });
