@@ -148,7 +148,8 @@ function mlpReaders(config: ModelConfig, layer: number): Reader[] {
     ...(config.gated ? [reader(at, "W_gate", "b_gate")] : []),
     reader(at, "W_in", "b_in"),
   ]);
-  if (hasExperts(config, layer)) readers.push(reader(`blocks.${layer}.mlp`, "router.W", "router.b"));
+  if (hasExperts(config, layer))
+    readers.push(reader(`blocks.${layer}.mlp`, "router.W", "router.b"));
   return readers;
 }
 
@@ -168,8 +169,7 @@ function eachColumn(
   const [rows, columns] = shape.slice(-2) as [number, number];
   const matrices = data.length / (rows * columns);
   for (let m = 0; m < matrices; m++)
-    for (let j = 0; j < columns; j++)
-      visit(m * columns + j, m * rows * columns + j, columns, rows);
+    for (let j = 0; j < columns; j++) visit(m * columns + j, m * rows * columns + j, columns, rows);
 }
 
 /** b += x W, with x [d_model]. */
