@@ -46,6 +46,7 @@ export {
 export { trainingProgram } from "./grow-program.ts";
 export { initWeights } from "./init.ts";
 export { nextTokenLosses } from "./loss.ts";
+export { fromStored, type OpenOptions, openModel } from "./open.ts";
 export { listOrganisms, loadOrganism, organismFolder, organismsFolder } from "./organisms.ts";
 export { type BoundWeights, bindWeights, readWeight, weightInputs } from "./parameters.ts";
 export { checkConfig, parseConfig } from "./parse-config.ts";
@@ -66,3 +67,12 @@ export { type Forward, type ForwardOptions, forward, residual, unembed } from ".
 export { contextLosses, type ValidationRows } from "./validate.ts";
 export type { View, ViewStep } from "./views.ts";
 export { checkWeights, weightShapes } from "./weight-shapes.ts";
+export {
+  readWidened,
+  type Widened,
+  type WidenOptions,
+  type WidenPlan,
+  type WidenSource,
+  widenedCopy,
+  widenPlan,
+} from "./widen.ts";
