@@ -4,6 +4,7 @@ import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from "no
 import { dirname, join, resolve, sep } from "node:path";
 import { check, fail } from "../base/errors.ts";
 import type { Store } from "./store.ts";
+import { writeError } from "./write-error.ts";
 
 /** Keys use `/`. A key with `..`, an absolute key or a NUL is refused with `storage/key`. */
 export function folderStore(path: string): Store {
@@ -103,26 +104,4 @@ export function folderStore(path: string): Store {
       await rm(pathOf(key), { force: true });
     },
   };
-}
-
-function writeError(cause: unknown, key: string, folder: string, bytes: number): unknown {
-  const code = (cause as NodeJS.ErrnoException).code;
-  if (code !== "ENOSPC" && code !== "EDQUOT" && code !== "EACCES" && code !== "EROFS") return cause;
-  const full = code === "ENOSPC" || code === "EDQUOT";
-  try {
-    return fail(
-      full ? "storage/full" : "storage/denied",
-      full ? `the disk is full: ${key} was not written` : `${key} may not be written`,
-      {
-        where: folder,
-        wanted: `${bytes} bytes`,
-        hint: full
-          ? "free some space and run again: what was saved before is intact"
-          : "choose another folder with --out",
-        cause,
-      },
-    );
-  } catch (error) {
-    return error;
-  }
 }
