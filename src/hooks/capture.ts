@@ -1,10 +1,10 @@
 // What is inside a model while it reads: any site's values, with or without interventions.
 import { input, type Program, program, type Value } from "../graph/index.ts";
-import { findSite, forward, largestRowBytes, type Model, siteShape } from "../models/index.ts";
+import { findSite, forward, largestRowBytes, type Model } from "../models/index.ts";
 import { type Backend, outputLimitBytes, rowsPerRun, workShare } from "../runtime/index.ts";
 import { allocate, sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
 import { feedsOf, tapOf } from "./apply.ts";
-import { matchSites } from "./globs.ts";
+import { matchSites, siteAt } from "./globs.ts";
 import type { Intervention } from "./interventions.ts";
 import { boundWeights, remembered } from "./memo.ts";
 import { type Handed, nothing, type Plan, planInterventions } from "./plan.ts";
@@ -109,7 +109,10 @@ function outputShapes(
   { sites, logits }: { sites: readonly string[]; logits: boolean },
   pos: number,
 ): Record<string, number[]> {
-  const shapes = sites.map((site) => [site, siteShape(config, site, { batch: 1, pos }).slice(1)]);
+  const shapes = sites.map((site) => [
+    site,
+    siteAt(config, site, { batch: 1, pos }).shape.slice(1),
+  ]);
   if (logits) shapes.push(["logits", [pos, config.d_vocab]]);
   return Object.fromEntries(shapes);
 }

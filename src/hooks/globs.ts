@@ -1,9 +1,54 @@
 // Which sites does a pattern name: a site string, a glob of them, or the short name of one in every layer?
 import { check, fail } from "../base/errors.ts";
-import { findSite, type ModelConfig, site, sites, sitesOf } from "../models/index.ts";
+import {
+  findSite,
+  type ModelConfig,
+  type SiteInfo,
+  site,
+  siteShape,
+  sites,
+  sitesOf,
+} from "../models/index.ts";
 import { indices, type Where } from "./where.ts";
 
-const known = new WeakMap<ModelConfig, { all: readonly string[]; found: Map<string, string[]> }>();
+interface Known {
+  readonly all: readonly string[];
+  readonly found: Map<string, string[]>;
+  readonly shapes: Map<string, SiteAt>;
+}
+
+const known = new WeakMap<ModelConfig, Known>();
+
+// Looking sites up takes longer than the rest of planning, and the answers do not change.
+function knownOf(config: ModelConfig): Known {
+  let memo = known.get(config);
+  if (memo === undefined) {
+    memo = { all: sitesOf(config), found: new Map(), shapes: new Map() };
+    known.set(config, memo);
+  }
+  for (const map of [memo.found, memo.shapes]) if (map.size > 4096) map.clear();
+  return memo;
+}
+
+export interface SiteAt extends SiteInfo {
+  readonly shape: readonly number[];
+}
+
+/** A site's row, layer, and the shape of its value. Errors as `findSite`. */
+export function siteAt(
+  config: ModelConfig,
+  wire: string,
+  { batch, pos }: { batch: number; pos: number },
+): SiteAt {
+  const { shapes } = knownOf(config);
+  const key = `${wire} ${batch} ${pos}`;
+  let made = shapes.get(key);
+  if (made === undefined) {
+    made = { ...findSite(config, wire), shape: siteShape(config, wire, { batch, pos }) };
+    shapes.set(key, made);
+  }
+  return made;
+}
 
 /**
  * Site strings in the order of the forward pass. `*` stands for anything but a dot, `**` for
@@ -15,8 +60,7 @@ export function matchSites(
   patterns: Where["sites"],
   layers?: Where["layers"],
 ): string[] {
-  const memo = known.get(config) ?? { all: sitesOf(config), found: new Map<string, string[]>() };
-  known.set(config, memo);
+  const memo = knownOf(config);
   const key = JSON.stringify([patterns, layers]);
   const before = memo.found.get(key);
   if (before !== undefined) return before;
@@ -33,7 +77,6 @@ export function matchSites(
       `${[patterns].flat().join(", ")} has no site in layer ${layer}`,
       { got: layer, wanted: "a layer that the pattern names" },
     );
-  if (memo.found.size > 256) memo.found.clear();
   memo.found.set(key, made);
   return made;
 }

@@ -1,6 +1,7 @@
 // Everything for looking into a running model and changing it, by name.
 export { feedsOf, tapOf } from "./apply.ts";
 export { type CaptureOptions, captureProgram, runWithCache } from "./capture.ts";
+export { compareLogits, logProbabilities, type Moved } from "./compare.ts";
 export { matchSites } from "./globs.ts";
 export { interventionHash } from "./hash.ts";
 export {
@@ -25,6 +26,7 @@ export {
   type Target,
 } from "./interventions.ts";
 export { type LossOptions, type LossRows, lossProgram, lossWith } from "./loss.ts";
+export { type MeanOptions, meanActivations, resampleActivations } from "./means.ts";
 export { feedSites, type Handed, type Plan, planInterventions } from "./plan.ts";
 export { checkTokens, rowsOf } from "./rows.ts";
 export type { Cache, Feeds, Source } from "./sources.ts";

@@ -11,9 +11,9 @@ export type Masks = Partial<Readonly<Record<"place" | "heads" | "keys" | "units"
 /** The axis along which each mask lies; −1 where the site has none. */
 export const maskAxes: Readonly<Record<keyof Masks, (row: SiteRow) => number>> = {
   place: ({ axes }) => axes.findIndex((axis) => axis === "pos" || axis === "query"),
-  heads: ({ axes }) => axes.findIndex((axis) => /(^|_)head$/.test(axis) && axis !== "d_head"),
+  heads: ({ axes }) => axes.findIndex((axis) => /^(key_)?head$|^[qk]_norms$/.test(axis)),
   keys: ({ axes }) => axes.indexOf("key"),
-  units: ({ axes }) => (axes.at(-1)!.startsWith("d_") ? axes.length - 1 : -1),
+  units: ({ axes }) => (["key", "one"].includes(axes.at(-1)!) ? -1 : axes.length - 1),
 };
 
 export function masksOf(

@@ -1,9 +1,9 @@
 // What does a list of interventions come to for this model and these tokens: which steps at which sites,
 // and which numbers are fed to them? Steps make the graph; numbers are its inputs and can change freely.
 import { check, fail } from "../base/errors.ts";
-import { findSite, type ModelConfig, type SiteRow, siteShape } from "../models/index.ts";
+import type { ModelConfig, SiteRow } from "../models/index.ts";
 import { f32, type Tensor } from "../tensor/tensor.ts";
-import { matchSites } from "./globs.ts";
+import { matchSites, siteAt } from "./globs.ts";
 import {
   checked,
   type Edit,
@@ -82,6 +82,7 @@ export function planInterventions(
   { feeds = {}, splices = [], first = 0 }: Handed & { first?: number } = {},
 ): Plan {
   if (list.length === 0) return nothing;
+  const [batch, pos] = tokens.shape as [number, number];
   const steps = list.flatMap((given, i) => {
     const by = checked(given, `[${i}]`);
     const where = by.kind === "freeze" ? { ...by.where, sites: frozenSites(by.what) } : by.where;
@@ -89,11 +90,7 @@ export function planInterventions(
     const place = placeMask(where, tokens);
     const at = { config, tokens, feeds, splices, name: `intervention ${first + i}` };
     return found.map((site): Step => {
-      const { row } = findSite(config, site);
-      const full = siteShape(config, site, {
-        batch: tokens.shape[0]!,
-        pos: tokens.shape[1]!,
-      });
+      const { row, shape: full } = siteAt(config, site, { batch, pos });
       const masks = masksOf(where, { site, row, full, name: at.name, place });
       return { site, row, masks, change: changeOf(by, { ...at, site, full }) };
     });
