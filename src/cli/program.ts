@@ -15,6 +15,10 @@ const verbs: Readonly<Record<string, { summary: string; load: () => Promise<Verb
     summary: "the whole path on the bundled organism, live in the browser",
     load: () => import("./demo.ts"),
   },
+  pull: {
+    summary: "fetch a model from the Hugging Face hub into its cache",
+    load: () => import("./pull.ts"),
+  },
   grow: {
     summary: "train a small language model from a recipe",
     load: () => import("./grow.ts"),

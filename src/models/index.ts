@@ -51,6 +51,7 @@ export { listOrganisms, loadOrganism, organismFolder, organismsFolder } from "./
 export { type BoundWeights, bindWeights, readWeight, weightInputs } from "./parameters.ts";
 export { checkConfig, parseConfig } from "./parse-config.ts";
 export { permutedModel } from "./permuted.ts";
+export { type ResolvedModel, resolveModel } from "./resolve.ts";
 export {
   type Axis,
   findSite,

@@ -1,0 +1,46 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { listOrganisms } from "./organisms.ts";
+import { resolveModel } from "./resolve.ts";
+
+const cacheDir = mkdtempSync(join(tmpdir(), "resolve-"));
+afterAll(() => rmSync(cacheDir, { recursive: true }));
+const commit = "0123456789abcdef0123456789abcdef01234567";
+const options = { cacheDir, env: {} };
+
+test("an organism, a folder and a hub id each mean one folder", async () => {
+  const [organism] = await listOrganisms();
+  expect((await resolveModel(organism!, options)).kind).toBe("organism");
+  expect(await resolveModel(cacheDir, options)).toMatchObject({ kind: "folder", folder: cacheDir });
+  const folder = join(cacheDir, "models--org--tiny");
+  const snapshot = join(folder, "snapshots", commit);
+  mkdirSync(snapshot, { recursive: true });
+  mkdirSync(join(folder, "refs"));
+  writeFileSync(join(folder, "refs/main"), commit);
+  writeFileSync(join(snapshot, "config.json"), "{}");
+  await expect(resolveModel("org/tiny", options)).rejects.toMatchObject({
+    code: "hub/incomplete",
+    got: "missing: model.safetensors",
+  });
+  writeFileSync(join(snapshot, "model.safetensors"), "");
+  expect(await resolveModel("org/tiny", options)).toEqual({
+    kind: "hub",
+    name: "org/tiny",
+    folder: snapshot,
+    commit,
+  });
+  expect((await resolveModel(`org/tiny@${commit}`, options)).folder).toBe(snapshot);
+});
+
+test("what is not here is refused with the line that fetches it", async () => {
+  await expect(resolveModel("org/other@v2", options)).rejects.toMatchObject({
+    code: "model/missing",
+    hint: "fetch it: micrographia pull org/other@v2",
+  });
+  await expect(resolveModel("./no/such/folder", options)).rejects.toMatchObject({
+    code: "model/missing",
+    hint: undefined,
+  });
+});
