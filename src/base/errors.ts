@@ -63,6 +63,18 @@ export function describeError(error: unknown): string {
 }
 
 function show(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const text = typeof value === "string" ? value : asJson(value);
   return text.length > 400 ? `${text.slice(0, 400)}…` : text;
+}
+
+/** Names the kind of what JSON cannot say: functions, and values from a hostile file that nest too deeply. */
+function asJson(value: unknown): string {
+  try {
+    const text = JSON.stringify(value, (_, part) =>
+      typeof part === "bigint" ? String(part) : part,
+    );
+    return text ?? `a ${typeof value}`;
+  } catch {
+    return `a ${typeof value}`;
+  }
 }

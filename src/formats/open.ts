@@ -1,5 +1,6 @@
 // Which format is this file, and what tensors does it hold? One file, or the index of several.
 import { check, fail } from "../base/errors.ts";
+import { parseJson } from "../base/json.ts";
 import type { Store } from "../storage/store.ts";
 import { openSource } from "./cursor.ts";
 import { type GgufOptions, openGguf } from "./gguf/gguf.ts";
@@ -101,7 +102,7 @@ export async function openSharded(store: Store, key: string): Promise<TensorFile
 export function parseIndex(bytes: Uint8Array, where: string): Map<string, string> {
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    json = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
     fail("format/index", "the index of the shards is not JSON", { where, cause });
   }

@@ -1,5 +1,6 @@
 // What a safetensors file holds, read by position, and how one is written.
 import { check, fail } from "../base/errors.ts";
+import { parseJson } from "../base/json.ts";
 import type { Store } from "../storage/store.ts";
 import { bytesPerElement, type DType, sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
 import { decodeStored, storedTypes, viewOf } from "./stored.ts";
@@ -73,7 +74,7 @@ export function parseSafetensorsHeader(
   const dataStart = 8 + bytes.length;
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    json = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
     fail("format/safetensors-json", "the header is not JSON", { where, cause });
   }

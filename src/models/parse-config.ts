@@ -23,7 +23,7 @@ function record(rules: Readonly<Record<string, Rule>>): Rule {
   const holds = (x: unknown): boolean =>
     typeof x === "object" &&
     x !== null &&
-    Object.keys(x).every((key) => key in rules || `${key}?` in rules) &&
+    Object.keys(x).every((key) => Object.hasOwn(rules, key) || Object.hasOwn(rules, `${key}?`)) &&
     Object.entries(rules).every(([key, [fits]]) => {
       const value = (x as Record<string, unknown>)[key.replace("?", "")];
       return value === undefined ? key.endsWith("?") : fits(value);
@@ -60,7 +60,10 @@ const scalings: Record<string, Rule> = {
 };
 
 const scaling: Rule = [
-  (x) => scalings[(x as { type: string } | null)?.type ?? ""]?.[0](x) === true,
+  (x) => {
+    const type = (x as { type?: unknown } | null)?.type;
+    return typeof type === "string" && Object.hasOwn(scalings, type) && scalings[type]![0](x);
+  },
   Object.keys(scalings).join(" | "),
 ];
 const rotary = record({ base: positive, dim: size, "interleaved?": flag, "scaling?": scaling });
@@ -133,7 +136,9 @@ export function parseConfig(json: unknown, where: string): ModelConfig {
       wanted,
     });
   }
-  const surplus = Object.keys(config).find((key) => !(key in rules) && !(`${key}?` in rules));
+  const surplus = Object.keys(config).find(
+    (key) => !Object.hasOwn(rules, key) && !Object.hasOwn(rules, `${key}?`),
+  );
   if (surplus !== undefined)
     fail("model/config", "a setting that we do not know could change the mathematics", {
       where,

@@ -1,5 +1,6 @@
 // Is this tokenizer.json one that we understand? Reads it into tables, or says what is wrong with it.
 import { check, fail } from "../base/errors.ts";
+import { parseJson } from "../base/json.ts";
 import { byteLetters, entryBytes } from "./byte-letters.ts";
 import type { MergeTable } from "./merge.ts";
 
@@ -41,7 +42,7 @@ export function parseTokenizerFile(file: string | Uint8Array | object): Json {
   if (isObject(file) && !(file instanceof Uint8Array)) return file;
   const text = typeof file === "string" ? file : new TextDecoder().decode(file as Uint8Array);
   try {
-    const json: unknown = JSON.parse(text);
+    const json = parseJson(text);
     if (isObject(json)) return json;
   } catch (cause) {
     fail(code, "this tokenizer.json is not JSON: it may be cut off", { where, cause });

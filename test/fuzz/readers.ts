@@ -1,0 +1,198 @@
+// Every reader of files that others write: good files to start from, and how one is read to its end.
+import { readFileSync } from "node:fs";
+import { openGguf } from "../../src/formats/gguf/gguf.ts";
+import { openLlama2c } from "../../src/formats/llama2c/llama2c.ts";
+import { parseLlama2cTokenizer } from "../../src/formats/llama2c/tokenizer.ts";
+import { initializer, readModel, writeModel } from "../../src/formats/onnx/model.ts";
+import { externalPlace, readTensor } from "../../src/formats/onnx/tensor.ts";
+import { openSafetensors, openTensors, parseIndex } from "../../src/formats/open.ts";
+import { encodeSafetensors } from "../../src/formats/safetensors.ts";
+import type { TensorFile } from "../../src/formats/tensor-file.ts";
+import { openTorch } from "../../src/formats/torch/torch.ts";
+import { parseConfig } from "../../src/models/parse-config.ts";
+import type { Store } from "../../src/storage/store.ts";
+import { bytesPerElement, f32, sizeOf, tensor } from "../../src/tensor/tensor.ts";
+import { trainBpe } from "../../src/text/bpe.ts";
+import { loadTokenizer } from "../../src/text/tokenizer.ts";
+import { type Mutate, mutateBytes, mutateJson } from "./mutate.ts";
+
+export interface Reader {
+  readonly name: string;
+  readonly seeds: readonly Uint8Array[];
+  readonly mutate: Mutate;
+  /** Reads `bytes`, which `store` has as "x" too, as far as a caller would. */
+  readonly read: (bytes: Uint8Array, store: Store) => Promise<void> | void;
+}
+
+const golden = (name: string): Uint8Array => readFileSync(`test/golden/formats/${name}`);
+const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
+
+/** Some tensors, as far as their sizes are honest: no more than a few times the file. */
+async function readSome(file: TensorFile, size: number): Promise<void> {
+  let read = 0;
+  for (const { name, shape, dtype } of file.entries.values()) {
+    const bytes = sizeOf(shape) * bytesPerElement[dtype];
+    if (bytes > 64 * size + 4096) throw new Error(`${name} is far larger than its file`);
+    if (read++ < 6) await file.read(name);
+  }
+}
+
+const safetensors = encodeSafetensors(
+  {
+    a: f32([2, 3], [1, 2, 3, 4, 5, 6]),
+    half: tensor("float16", [2], Uint16Array.of(1, 2)),
+    long: tensor("int64", [1], BigInt64Array.of(7n)),
+  },
+  { format: "pt" },
+);
+
+const onnx = writeModel({
+  name: "seed",
+  inputs: [{ name: "x", dtype: "float32", shape: [2, 3] }],
+  outputs: [{ name: "y", dtype: "float32", shape: [2, 3] }],
+  nodes: [
+    { op: "Add", inputs: ["x", "w"], outputs: ["h"], attributes: { ints: [1, -2], s: "text" } },
+    {
+      op: "If",
+      inputs: ["c"],
+      outputs: ["y"],
+      attributes: {
+        then_branch: {
+          graph: {
+            nodes: [{ op: "Relu", inputs: ["h"], outputs: ["t"] }],
+            outputs: [{ name: "t", dtype: "float32", shape: [2, 3] }],
+          },
+        },
+      },
+    },
+  ],
+  initializers: [
+    initializer("w", f32([2, 3], [1, 2, 3, 4, 5, 6])),
+    initializer("c", tensor("bool", [], Uint8Array.of(1))),
+  ],
+  opsets: { "": 20 },
+});
+
+const words = new Map([...["the", " cat", " sat", " on"]].map((word, i) => [word, 9 - i]));
+const tokenizerFile = trainBpe(words, { d_vocab: 262, maxTokenLength: 20 });
+
+const config = {
+  name: "seed",
+  n_layers: 2,
+  d_model: 8,
+  n_heads: 2,
+  n_key_value_heads: 1,
+  d_head: 4,
+  d_mlp: 16,
+  d_vocab: 32,
+  n_ctx: 16,
+  act_fn: "silu",
+  normalization: "RMS",
+  positions: "rotary",
+  rotary: {
+    base: 10000,
+    dim: 4,
+    scaling: { type: "llama3", factor: 8, low: 1, high: 4, original: 8 },
+  },
+  biases: { qkv: true },
+  window_layers: [true, false],
+  experts: { n_experts: 4, k: 2, gating: "softmax", layers: [true, true] },
+};
+
+export const readers: readonly Reader[] = [
+  {
+    name: "safetensors",
+    seeds: [safetensors],
+    mutate: mutateBytes,
+    read: async (bytes, store) => readSome(await openSafetensors(store, "x"), bytes.length),
+  },
+  {
+    name: "ONNX",
+    seeds: [onnx],
+    mutate: mutateBytes,
+    read: (bytes) => {
+      for (const one of readModel(bytes).graph?.initializer ?? [])
+        if (externalPlace(one) === undefined) readTensor(one);
+    },
+  },
+  {
+    name: "PyTorch, zip",
+    seeds: ["zip.pt", "zip-4.pt", "nested.pt", "zip64.pt", "v3.pt"].map((n) =>
+      golden(`torch-${n}`),
+    ),
+    mutate: mutateBytes,
+    read: async (bytes, store) => readSome(await openTorch(store, "x"), bytes.length),
+  },
+  {
+    name: "PyTorch, legacy",
+    seeds: [golden("torch-legacy.pt")],
+    mutate: mutateBytes,
+    read: async (bytes, store) => readSome(await openTorch(store, "x"), bytes.length),
+  },
+  {
+    name: "GGUF",
+    seeds: [golden("small.gguf")],
+    mutate: mutateBytes,
+    read: async (bytes, store) =>
+      readSome(await openGguf(store, "x", { blocks: "read" }), bytes.length),
+  },
+  {
+    name: "llama2.c",
+    seeds: [golden("untied.llama2c.bin")],
+    mutate: mutateBytes,
+    read: async (bytes, store) => readSome(await openLlama2c(store, "x"), bytes.length),
+  },
+  {
+    name: "tokenizer of llama2.c",
+    seeds: [golden("tokenizer.llama2c.bin")],
+    mutate: mutateBytes,
+    read: (bytes) => void parseLlama2cTokenizer(bytes, "x"),
+  },
+  {
+    name: "any file of tensors",
+    seeds: [safetensors, golden("torch-v3.pt"), golden("small.gguf"), golden("torch-legacy.pt")],
+    mutate: mutateBytes,
+    read: async (bytes, store) => readSome(await openTensors(store, "x"), bytes.length),
+  },
+  {
+    name: "tokenizer.json",
+    seeds: [json(tokenizerFile)],
+    mutate: mutateJson,
+    read: (bytes) => {
+      const tokenizer = loadTokenizer(Buffer.from(bytes).toString());
+      tokenizer.decode(tokenizer.encode("the cat sat 🙂 <|endoftext|>"));
+    },
+  },
+  {
+    name: "config.json",
+    seeds: [json(config)],
+    mutate: mutateJson,
+    // What the callers do: a text that is not JSON is their own error.
+    read: (bytes) => {
+      const value = parsed(bytes);
+      if (value !== undefined) parseConfig(value, "x");
+    },
+  },
+  {
+    name: "index of shards",
+    seeds: [
+      json({
+        metadata: { total_size: 8 },
+        weight_map: {
+          a: "model-00001-of-00002.safetensors",
+          b: "model-00002-of-00002.safetensors",
+        },
+      }),
+    ],
+    mutate: mutateJson,
+    read: (bytes) => void parseIndex(bytes, "x"),
+  },
+];
+
+function parsed(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString());
+  } catch {
+    return undefined;
+  }
+}
