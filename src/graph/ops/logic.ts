@@ -62,7 +62,7 @@ const makeCast = defineOp<{ dtype: DType }>({
     to.node("Cast", inputs, { attributes: { to: onnxTypes[node.dtype] } }),
   reference: ([x], { dtype }) => {
     if (dtype === "bool") return x!.map((value) => Number(value !== 0));
-    return isFloat(dtype) ? x! : x!.map(Math.trunc);
+    return isFloat(dtype) || dtype.endsWith("float16") ? x! : x!.map(Math.trunc);
   },
 });
 

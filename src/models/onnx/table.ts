@@ -1,0 +1,43 @@
+// Which ONNX operators we understand: one entry a (domain, operator, versions), and for which types.
+import { fail } from "../../base/errors.ts";
+import type { DType } from "../../tensor/tensor.ts";
+import type { OnnxOp } from "./call.ts";
+import { indexing } from "./indexing.ts";
+import { layout } from "./layout.ts";
+import { pointwise } from "./pointwise.ts";
+import { reductions } from "./reduce.ts";
+
+/** Every entry, sorted by name. */
+export const onnxOps: readonly OnnxOp[] = [
+  ...pointwise,
+  ...layout,
+  ...indexing,
+  ...reductions,
+].sort((a, b) => (keyOf(a.domain, a.op) < keyOf(b.domain, b.op) ? -1 : 1));
+
+const byKey = new Map<string, OnnxOp[]>();
+for (const op of onnxOps) {
+  const key = keyOf(op.domain, op.op);
+  const others = byKey.get(key) ?? [];
+  const overlap = others.find(
+    ({ versions: [from, to] }) => from <= op.versions[1] && op.versions[0] <= to,
+  );
+  if (overlap !== undefined) fail("onnx/twice", `two entries read ${key}`);
+  byKey.set(key, [...others, op]);
+}
+
+/** "Add", "com.microsoft:Gelu". */
+export function keyOf(domain: string, op: string): string {
+  return domain === "" || domain === "ai.onnx" ? op : `${domain}:${op}`;
+}
+
+export function findOnnxOp(domain: string, op: string, version: number): OnnxOp | undefined {
+  return byKey
+    .get(keyOf(domain, op))
+    ?.find(({ versions: [from, to] }) => from <= version && version <= to);
+}
+
+/** Every (operator, type) pair that we claim. */
+export function claims(): { key: string; type: DType }[] {
+  return onnxOps.flatMap((op) => op.types.map((type) => ({ key: keyOf(op.domain, op.op), type })));
+}
