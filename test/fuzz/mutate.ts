@@ -127,20 +127,19 @@ const oddities = [
 /** JSON that stays JSON: one value, key or element is another. Now and then the text is broken too. */
 export const mutateJson: Mutate = (seeds, rng) => {
   if (rng.int(4) === 0) return mutateBytes(seeds, rng);
-  let text = Buffer.from(rng.pick(seeds)).toString();
-  const n = 1 + rng.int(3);
-  for (let i = 0; i < n; i++) {
-    const tokens = [...text.matchAll(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false|null/g)];
-    if (tokens.length === 0) break;
-    const token = rng.pick(tokens);
+  const text = Buffer.from(rng.pick(seeds)).toString();
+  const tokens = [...text.matchAll(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false|null/g)];
+  const chosen = new Set(Array.from({ length: 1 + rng.int(3) }, () => rng.int(tokens.length)));
+  let made = "";
+  let at = 0;
+  for (const i of [...chosen].sort((a, b) => a - b)) {
+    const { index, 0: token } = tokens[i]!;
     const other = rng.int(3) === 0 ? rng.pick(tokens)[0] : rng.pick(oddities);
-    const isKey = /^\s*:/.test(
-      text.slice(token.index + token[0].length, token.index + token[0].length + 8),
-    );
-    const put = isKey && !other.startsWith('"') ? '"__proto__"' : other;
-    text = text.slice(0, token.index) + put + text.slice(token.index + token[0].length);
+    const isKey = text[index + token.length] === ":";
+    made += text.slice(at, index) + (isKey && !other.startsWith('"') ? '"__proto__"' : other);
+    at = index + token.length;
   }
-  return new Uint8Array(Buffer.from(text).subarray(0, mostBytes));
+  return new Uint8Array(Buffer.from(made + text.slice(at)).subarray(0, mostBytes));
 };
 
 /** The same input for the same number, on every machine. */

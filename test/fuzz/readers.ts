@@ -1,15 +1,19 @@
 // Every reader of files that others write: good files to start from, and how one is read to its end.
 import { readFileSync } from "node:fs";
+import { openSource } from "../../src/formats/cursor.ts";
 import { openGguf } from "../../src/formats/gguf/gguf.ts";
 import { openLlama2c } from "../../src/formats/llama2c/llama2c.ts";
 import { parseLlama2cTokenizer } from "../../src/formats/llama2c/tokenizer.ts";
 import { initializer, readModel, writeModel } from "../../src/formats/onnx/model.ts";
 import { externalPlace, readTensor } from "../../src/formats/onnx/tensor.ts";
-import { openSafetensors, openTensors, parseIndex } from "../../src/formats/open.ts";
+import { openSafetensors, parseIndex } from "../../src/formats/open.ts";
 import { encodeSafetensors } from "../../src/formats/safetensors.ts";
 import type { TensorFile } from "../../src/formats/tensor-file.ts";
 import { openTorch } from "../../src/formats/torch/torch.ts";
+import { zipOf } from "../../src/formats/torch/zip.fixture.ts";
+import { placeOf, readZipDirectory } from "../../src/formats/torch/zip.ts";
 import { parseConfig } from "../../src/models/parse-config.ts";
+import { memoryStore } from "../../src/storage/memory.ts";
 import type { Store } from "../../src/storage/store.ts";
 import { bytesPerElement, f32, sizeOf, tensor } from "../../src/tensor/tensor.ts";
 import { trainBpe } from "../../src/text/bpe.ts";
@@ -99,11 +103,50 @@ const config = {
   experts: { n_experts: 4, k: 2, gating: "softmax", layers: [true, true] },
 };
 
+/** A mutated header before the data of the good file, with its right length. */
+function framed(mutate: Mutate): Mutate {
+  const data = safetensors.subarray(safetensors.length - 36);
+  return (seeds, rng) => {
+    const header = mutate(seeds, rng);
+    const bytes = Buffer.concat([Buffer.alloc(8), header, data]);
+    bytes.writeUInt32LE(header.length, 0);
+    return new Uint8Array(bytes);
+  };
+}
+
+/** The pickle of an archive, and its other entries. */
+async function unpacked(name: string) {
+  const bytes = golden(name);
+  const store = memoryStore();
+  await store.put("x", bytes);
+  const source = await openSource(store, "x");
+  const storages: Record<string, Uint8Array> = {};
+  let pickle: Uint8Array = new Uint8Array();
+  for (const entry of (await readZipDirectory(source)).values()) {
+    const [start, end] = await placeOf(source, entry);
+    const part = new Uint8Array(bytes.subarray(start, end));
+    if (entry.name.endsWith("data.pkl")) pickle = part;
+    else storages[entry.name.replace(/^[^/]*/, "x")] = part;
+  }
+  return { pickle, storages };
+}
+const pickles = await Promise.all(
+  ["torch-zip.pt", "torch-zip-4.pt", "torch-nested.pt"].map(unpacked),
+);
+
 export const readers: readonly Reader[] = [
   {
     name: "safetensors",
     seeds: [safetensors],
     mutate: mutateBytes,
+    read: async (bytes, store) => readSome(await openSafetensors(store, "x"), bytes.length),
+  },
+  {
+    name: "header of safetensors",
+    seeds: [
+      safetensors.subarray(8, 8 + Number(new DataView(safetensors.buffer).getBigUint64(0, true))),
+    ],
+    mutate: framed(mutateJson),
     read: async (bytes, store) => readSome(await openSafetensors(store, "x"), bytes.length),
   },
   {
@@ -121,6 +164,13 @@ export const readers: readonly Reader[] = [
       golden(`torch-${n}`),
     ),
     mutate: mutateBytes,
+    read: async (bytes, store) => readSome(await openTorch(store, "x"), bytes.length),
+  },
+  {
+    name: "pickle in a PyTorch file",
+    seeds: pickles.map(({ pickle }) => pickle),
+    mutate: (seeds, rng) =>
+      zipOf({ ...rng.pick(pickles).storages, "x/data.pkl": mutateBytes(seeds, rng) }),
     read: async (bytes, store) => readSome(await openTorch(store, "x"), bytes.length),
   },
   {
@@ -147,12 +197,6 @@ export const readers: readonly Reader[] = [
     seeds: [golden("tokenizer.llama2c.bin")],
     mutate: mutateBytes,
     read: (bytes) => void parseLlama2cTokenizer(bytes, "x"),
-  },
-  {
-    name: "any file of tensors",
-    seeds: [safetensors, golden("torch-v3.pt"), golden("small.gguf"), golden("torch-legacy.pt")],
-    mutate: mutateBytes,
-    read: async (bytes, store) => readSome(await openTensors(store, "x"), bytes.length),
   },
   {
     name: "tokenizer.json",

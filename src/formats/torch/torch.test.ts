@@ -6,6 +6,7 @@ import { memoryStore } from "../../storage/memory.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { decodeStored } from "../stored.ts";
 import { openTorch } from "./torch.ts";
+import { zipOf } from "./zip.fixture.ts";
 
 const golden = folderStore("test/golden/formats");
 
@@ -144,7 +145,7 @@ describe("what is refused", () => {
   ];
   test.each(hostile)("%s", async (_, pickle, code) => {
     const store = memoryStore();
-    await store.put("x.pt", zipOf("x/data.pkl", Buffer.from(pickle, "latin1")));
+    await store.put("x.pt", zipOf({ "x/data.pkl": Buffer.from(pickle, "latin1") }));
     expect(await codeOf(openTorch(store, "x.pt"))).toBe(code);
   });
 });
@@ -152,22 +153,4 @@ describe("what is refused", () => {
 /** {"a": x, "b": x} of {"a": y, "b": y} of …: few bytes, 2^levels names. */
 function doubling(levels: number): string {
   return `\x80\x02]${"q\x000}(U\x01ah\x00U\x01bh\x00u".repeat(levels)}.`;
-}
-
-/** The shortest archive: one stored entry, its directory, the end. */
-function zipOf(name: string, data: Uint8Array): Uint8Array {
-  const local = Buffer.alloc(30);
-  local.write("PK\x03\x04", "latin1");
-  local.writeUInt16LE(name.length, 26);
-  const entry = Buffer.alloc(46);
-  entry.write("PK\x01\x02", "latin1");
-  entry.writeUInt32LE(data.length, 20);
-  entry.writeUInt32LE(data.length, 24);
-  entry.writeUInt16LE(name.length, 28);
-  const end = Buffer.alloc(22);
-  end.write("PK\x05\x06", "latin1");
-  end.writeUInt16LE(1, 10);
-  end.writeUInt32LE(46 + name.length, 12);
-  end.writeUInt32LE(30 + name.length + data.length, 16);
-  return Buffer.concat([local, Buffer.from(name), data, entry, Buffer.from(name), end]);
 }
