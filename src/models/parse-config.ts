@@ -5,6 +5,8 @@ import { actFns, type ModelConfig } from "./config.ts";
 type Rule = readonly [holds: (value: unknown) => boolean, wanted: string];
 
 const size: Rule = [(x) => Number.isSafeInteger(x) && (x as number) > 0, "a positive integer"];
+/** Lists are built with an entry a layer: a config that lies must not fill the memory. */
+const most = 1024;
 const flag: Rule = [(x) => typeof x === "boolean", "true or false"];
 const number: Rule = [(x) => typeof x === "number" && Number.isFinite(x), "a number"];
 const positive: Rule = [(x) => number[0](x) && (x as number) > 0, "a positive number"];
@@ -153,6 +155,11 @@ export function parseConfig(json: unknown, where: string): ModelConfig {
 export function checkConfig(config: ModelConfig, where = config.name): void {
   const { n_layers, n_heads, d_head, rotary, experts } = config;
   const kv = config.n_key_value_heads ?? n_heads;
+  check(n_layers <= most, "model/config", "more layers than any model has", {
+    where,
+    got: n_layers,
+    wanted: `at most ${most}`,
+  });
   check(n_heads % kv === 0, "model/config", "query heads do not divide among key heads", {
     where,
     got: `${n_heads} and ${kv}`,

@@ -6,9 +6,9 @@ import { mutant } from "./mutate.ts";
 import type { Reader } from "./readers.ts";
 
 /** A file of 1 kB may cost this much at most; each further byte `perByte`. */
-const baseBytes = 4 * 2 ** 20;
+const baseBytes = 8 * 2 ** 20;
 const perByte = 256;
-const slowest = 2000;
+const slowest = 5000;
 
 export interface Outcome {
   accepted: number;

@@ -12,7 +12,9 @@ import type { TensorFile } from "../../src/formats/tensor-file.ts";
 import { openTorch } from "../../src/formats/torch/torch.ts";
 import { zipOf } from "../../src/formats/torch/zip.fixture.ts";
 import { placeOf, readZipDirectory } from "../../src/formats/torch/zip.ts";
+import { readOnnx } from "../../src/models/onnx/read.ts";
 import { parseConfig } from "../../src/models/parse-config.ts";
+import { weightShapes } from "../../src/models/weight-shapes.ts";
 import { memoryStore } from "../../src/storage/memory.ts";
 import type { Store } from "../../src/storage/store.ts";
 import { bytesPerElement, f32, sizeOf, tensor } from "../../src/tensor/tensor.ts";
@@ -167,6 +169,12 @@ export const readers: readonly Reader[] = [
     read: async (bytes, store) => readSome(await openTorch(store, "x"), bytes.length),
   },
   {
+    name: "graph of an ONNX file",
+    seeds: [onnx],
+    mutate: mutateBytes,
+    read: async (bytes) => void (await readOnnx(bytes)),
+  },
+  {
     name: "pickle in a PyTorch file",
     seeds: pickles.map(({ pickle }) => pickle),
     mutate: (seeds, rng) =>
@@ -214,7 +222,7 @@ export const readers: readonly Reader[] = [
     // What the callers do: a text that is not JSON is their own error.
     read: (bytes) => {
       const value = parsed(bytes);
-      if (value !== undefined) parseConfig(value, "x");
+      if (value !== undefined) weightShapes(parseConfig(value, "x"));
     },
   },
   {
