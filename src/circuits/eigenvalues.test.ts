@@ -48,7 +48,10 @@ test("their sum is the trace and, squared, that of the square", () => {
 });
 
 test("what is no number, or no square, is refused", () => {
-  for (const matrix of [[1, Number.NaN, 0, 1], [1, 2]])
+  for (const matrix of [
+    [1, Number.NaN, 0, 1],
+    [1, 2],
+  ])
     try {
       eigenvalues(matrix, 2);
       expect.unreachable();
