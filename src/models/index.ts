@@ -7,6 +7,7 @@ export {
   type ActFn,
   type Biases,
   type Experts,
+  keyValueHeads,
   largestRowBytes,
   type Model,
   type ModelConfig,

@@ -50,16 +50,14 @@ export function attention(
   // [batch, pos, head, d_head]
   const { q: q0, k: k0, v } = made;
   const q = transpose(ready("q", q0), [0, 2, 1, 3]);
-  const present = {
-    k: transpose(ready("k", k0), [0, 2, 1, 3]),
-    v: transpose(v, [0, 2, 1, 3]),
-  };
+  const keys = ready("k", k0);
+  const present = { k: transpose(keys, [0, 2, 1, 3]), v: transpose(v, [0, 2, 1, 3]) };
 
   // Scaling the queries costs less than scaling the scores.
   const depth = config.scale_by_inverse_layer ? layer + 1 : 1;
   const scale = (config.attn_scale ?? 1 / Math.sqrt(config.d_head)) / depth;
   const scaled = mul(q, scale);
-  const own = perGroup(scaled, present.k, { transB: true });
+  const own = perGroup(scaled, transpose(keys, [0, 2, 3, 1]));
   const raw =
     past === undefined
       ? own

@@ -37,6 +37,8 @@ const root = (x: Value) =>
 /** log Σ eˣ, without overflow; the maximum is a constant for the gradient's value. */
 const logSumExp: Reducer = (x, { axes, keepDims }) => {
   if (axes.length === 0) return x;
+  if (axes.some((axis) => x.shape[axis] === 0))
+    return extreme(g.max, Number.NEGATIVE_INFINITY)(x, { axes, keepDims });
   const top = g.max(x, { axes, keepDims: true });
   // Where all are −∞ nothing is subtracted.
   const base = g.where(g.equal(top, Number.NEGATIVE_INFINITY), 0, top);

@@ -1,11 +1,21 @@
 // Which ONNX operators we understand: one entry a (domain, operator, versions), and for which types.
 import { fail } from "../../base/errors.ts";
 import type { DType } from "../../tensor/tensor.ts";
+import { attentions } from "./attend.ts";
 import type { OnnxOp } from "./call.ts";
+import { convolutions } from "./convolve.ts";
 import { indexing } from "./indexing.ts";
 import { layout } from "./layout.ts";
+import { products } from "./linear.ts";
+import { losses } from "./losses.ts";
+import { fused } from "./microsoft.ts";
+import { normalizations } from "./normalize.ts";
 import { pointwise } from "./pointwise.ts";
+import { quantizations } from "./quantize.ts";
+import { recurrents } from "./recurrent.ts";
 import { reductions } from "./reduce.ts";
+import { resizing } from "./resize.ts";
+import { signals } from "./signal.ts";
 
 /** Every entry, sorted by name. */
 export const onnxOps: readonly OnnxOp[] = [
@@ -13,6 +23,16 @@ export const onnxOps: readonly OnnxOp[] = [
   ...layout,
   ...indexing,
   ...reductions,
+  ...products,
+  ...convolutions,
+  ...normalizations,
+  ...resizing,
+  ...attentions,
+  ...recurrents,
+  ...losses,
+  ...quantizations,
+  ...signals,
+  ...fused,
 ].sort((a, b) => (keyOf(a.domain, a.op) < keyOf(b.domain, b.op) ? -1 : 1));
 
 const byKey = new Map<string, OnnxOp[]>();

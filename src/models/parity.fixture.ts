@@ -1,0 +1,204 @@
+// How far are we from other implementations: the cells of the parity table, one golden model at a time.
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { readSafetensors } from "../formats/safetensors.ts";
+import { input, program, type Value } from "../graph/index.ts";
+import type { Backend } from "../runtime/backend.ts";
+import { folderStore } from "../storage/folder.ts";
+import { type Tensor, tensor } from "../tensor/tensor.ts";
+import type { Tap } from "./blocks/scope.ts";
+import { type Model, windowOf } from "./config.ts";
+import { openModel } from "./open.ts";
+import { bindWeights } from "./parameters.ts";
+import { forward } from "./transformer.ts";
+
+export const goldenFolder = "test/golden/families";
+export const cellNames = ["logits", "sites", "padding", "cache", "window"] as const;
+export type CellName = (typeof cellNames)[number];
+
+/** `far` over `allowed` is red; a cell without a number does not exist for the family. */
+export interface Cell {
+  readonly name: CellName;
+  readonly far: number;
+  readonly allowed: number;
+  /** The site that is furthest. */
+  readonly at?: string;
+}
+
+export interface Golden {
+  readonly name: string;
+  readonly folder: string;
+  readonly tensors: Readonly<Record<string, Tensor>>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export async function listGolden(): Promise<string[]> {
+  const entries = await readdir(goldenFolder, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
+}
+
+export async function readGolden(name: string): Promise<Golden> {
+  const folder = join(goldenFolder, name);
+  return { name, folder, ...(await readSafetensors(folderStore(folder), "reference.safetensors")) };
+}
+
+/** Every cell of one golden model. */
+export async function parityCells(
+  golden: Golden,
+  backend: Backend,
+  model?: Model,
+): Promise<Cell[]> {
+  const opened = model ?? (await openModel(golden.folder, { tokenizer: null }));
+  const { tensors } = golden;
+  const allowed = (name: string): number => {
+    const most = Math.max(1, ...(tensors[name]!.data as Float32Array).map(Math.abs));
+    return Math.max(5e-5 * most, 2 * Number(golden.metadata[`distance ${name}`]));
+  };
+  const run = runner(opened, backend);
+  const plain = async (from: string) => (await run({ tokens: tensors[from]! })).logits!;
+  const cells: Cell[] = [];
+  const logits = await plain("tokens");
+  cells.push({
+    name: "logits",
+    far: distance(logits, tensors.logits!),
+    allowed: allowed("logits"),
+  });
+  cells.push(await siteCell(golden, run));
+
+  const mask = tensors["pad.mask"]!;
+  const padded = await run({ tokens: tensors["pad.tokens"]!, mask });
+  cells.push({
+    name: "padding",
+    far: distance(padded.logits!, tensors["pad.logits"]!, mask.data as Int32Array),
+    allowed: allowed("pad.logits"),
+  });
+
+  const all = tensors["long.tokens"]! as Tensor<"int32">;
+  const first = await run({ tokens: columns(all, 0, 8), present: true });
+  const second = await run({ tokens: columns(all, 8, 11), past: first });
+  cells.push({
+    name: "cache",
+    far: distance(second.logits!, tensors["cache.logits"]!),
+    allowed: allowed("cache.logits"),
+  });
+
+  const long = await plain("long.tokens");
+  const window = windows(opened) ? 5 : undefined;
+  if (window !== undefined || tensors["long.tokens"]!.shape[1]! > opened.config.n_ctx)
+    cells.push({
+      name: "window",
+      far: distance(long, tensors["long.logits"]!),
+      allowed: allowed("long.logits"),
+    });
+  else
+    cells[0] = {
+      ...cells[0]!,
+      far: Math.max(cells[0]!.far, distance(long, tensors["long.logits"]!)),
+    };
+  return cells;
+}
+
+export const isRed = ({ far, allowed }: Cell): boolean => !(far <= allowed);
+
+function windows({ config }: Model): boolean {
+  return Array.from({ length: config.n_layers }, (_, l) => windowOf(config, l)).some(Boolean);
+}
+
+/** Every site of the reference that has a shape of ours; sites without batch are given one. */
+async function siteCell({ tensors }: Golden, run: Runner): Promise<Cell> {
+  const wanted = Object.entries(tensors).filter(([name]) => name.startsWith("site:"));
+  const seen = await run({ tokens: tensors["site.tokens"]!, sites: true });
+  let worst = { far: 0, at: "" };
+  for (const [key, reference] of wanted) {
+    const name = key.slice("site:".length);
+    const got = seen[name];
+    const far =
+      got === undefined
+        ? Number.POSITIVE_INFINITY
+        : distance({ ...got, shape: reference.shape } as Tensor, reference) / scaleOf(reference);
+    if (!(far <= worst.far)) worst = { far, at: name };
+  }
+  return { name: "sites", ...worst, allowed: 1e-5 };
+}
+
+/** Sites are compared relative to their largest number where that is above 1. */
+function scaleOf({ data }: Tensor): number {
+  return Math.max(1, ...(data as Float32Array).map(Math.abs).filter(Number.isFinite));
+}
+
+interface Run {
+  tokens: Tensor;
+  mask?: Tensor;
+  sites?: boolean;
+  present?: boolean;
+  past?: Record<string, Tensor>;
+}
+
+type Runner = (run: Run) => Promise<Record<string, Tensor>>;
+
+function runner(model: Model, backend: Backend): Runner {
+  return async ({ tokens, mask, sites = false, present = false, past }) => {
+    const bound = bindWeights(model);
+    const fed: Record<string, Tensor> = { tokens };
+    const feed = (name: string, value: Tensor): Value => {
+      fed[name] = value;
+      return input(name, value.dtype, value.shape);
+    };
+    const inputs = { tokens: feed("tokens", tokens) } as Record<string, Value>;
+    if (mask !== undefined) inputs.mask = feed("mask", mask);
+    const before =
+      past &&
+      Array.from({ length: model.config.n_layers }, (_, l) => {
+        inputs[`k${l}`] = feed(`past k ${l}`, past[`k ${l}`]!);
+        inputs[`v${l}`] = feed(`past v ${l}`, past[`v ${l}`]!);
+        return { k: inputs[`k${l}`]!, v: inputs[`v${l}`]! };
+      });
+    const outputs: Record<string, Value> = {};
+    const tap: Tap = (site, value) => {
+      if (sites) outputs[site] = value;
+      return value;
+    };
+    const out = forward(model.config, bound.values, inputs.tokens!, {
+      tap,
+      attention_mask: inputs.mask,
+      past: before,
+    });
+    outputs.logits = out.logits;
+    if (present)
+      out.present.forEach(({ k, v }, l) => {
+        outputs[`k ${l}`] = k;
+        outputs[`v ${l}`] = v;
+      });
+    const made = program({ inputs: [...Object.values(inputs), ...bound.inputs], outputs });
+    const compiled = await backend.compile(made);
+    const results = await compiled.run({ ...bound.feeds, ...fed });
+    await compiled.release();
+    return results;
+  };
+}
+
+function columns({ shape, data }: Tensor<"int32">, from: number, to: number): Tensor {
+  const [rows, width] = shape as [number, number];
+  const parts = Array.from({ length: rows }, (_, r) => [
+    ...data.subarray(r * width + from, r * width + to),
+  ]);
+  return tensor("int32", [rows, to - from], Int32Array.from(parts.flat()));
+}
+
+/** The largest difference, where infinities must agree; rows where `mask` is 0 do not count. */
+function distance(a: Tensor, b: Tensor, mask?: Int32Array): number {
+  if (a.data.length !== b.data.length) return Number.POSITIVE_INFINITY;
+  const [x, y] = [a.data as Float32Array, b.data as Float32Array];
+  const width = b.shape.at(-1)!;
+  let most = 0;
+  for (let i = 0; i < x.length; i++) {
+    if (mask !== undefined && mask[Math.floor(i / width)] === 0) continue;
+    if (x[i] === y[i]) continue;
+    const far = Math.abs(x[i]! - y[i]!);
+    if (!(far <= most)) most = far;
+  }
+  return most;
+}
