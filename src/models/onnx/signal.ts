@@ -26,7 +26,7 @@ function dft(call: Call): Value {
   const whole = inverse && onesided ? 2 * (x.shape[axis]! - 1) : x.shape[axis]!;
   const n = (call.inputs[1] && numberOf(call, 1)) ?? whole;
   const used = inverse && onesided ? Math.floor(n / 2) + 1 : n;
-  const fitted = fit(x, axis, used);
+  const fitted = cutOrFill(x, axis, used);
   const last = x.shape.length - 1;
   const part = (i: number) => g.slice(fitted, { axis: last, start: i, end: i + 1 });
   const real = part(0);
@@ -50,7 +50,7 @@ function dft(call: Call): Value {
 }
 
 /** Cuts an axis, or fills it up with zeros. */
-function fit(x: Value, axis: number, n: number): Value {
+function cutOrFill(x: Value, axis: number, n: number): Value {
   const cut = x.shape[axis]! > n ? g.slice(x, { axis, end: n }) : x;
   return g.pad(
     cut,
