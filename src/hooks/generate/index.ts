@@ -1,0 +1,10 @@
+// Everything for letting a model write, by name.
+export {
+  type GeneratedStep,
+  type GeneratedToken,
+  type GenerateOptions,
+  generate,
+} from "./generate.ts";
+export { candidates, type SamplingOptions, type TokenLogprob } from "./sampling.ts";
+export type { During } from "./schedule.ts";
+export type { Finish } from "./stop.ts";
