@@ -75,7 +75,13 @@ async function readZip(source: Source): Promise<Archive> {
   const where = `${source.where}: ${pickleName}`;
   const value = unpickle(cursor(await bytesOf(pickleName), { where, code: "format/torch" }), names);
   const places = new Map<string, readonly [number, number]>();
-  for (const ref of refs.values()) {
+  const all = [...refs.values()];
+  // Each has a small header of its own before it: many are fetched at once.
+  for (let i = 0; i < all.length; i += 64)
+    await Promise.all(all.slice(i, i + 64).map(placeStorage));
+  return { value, places };
+
+  async function placeStorage(ref: StorageRef): Promise<void> {
     const entry = entries.get(`${root}data/${ref.key}`);
     if (entry === undefined)
       return fail("format/torch-tensor", "a storage is missing", { where, got: ref.key });
@@ -83,7 +89,6 @@ async function readZip(source: Source): Promise<Archive> {
     checkSize(ref, place[1] - place[0], where);
     places.set(ref.key, place);
   }
-  return { value, places };
 }
 
 function checkSize(ref: StorageRef, got: number, where: string): void {

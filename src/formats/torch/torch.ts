@@ -140,17 +140,30 @@ async function readTensor(source: Source, { ref, origin }: Placed): Promise<Tens
 /** The strided elements, in row-major order. */
 function gather(span: Uint8Array, { shape, stride }: TensorRef, width: number): Uint8Array {
   const size = sizeOf(shape);
-  const out = new Uint8Array(size * width);
+  const from = elements(span.byteOffset % width === 0 ? span : span.slice(), width);
+  const out = elements(new Uint8Array(size * width), width);
+  // Rows along the last axis; the other axes count like the digits of a number.
+  const last = shape.length - 1;
+  const [length, step] = [shape[last] ?? 1, stride[last] ?? 1];
   const index = new Array<number>(shape.length).fill(0);
   let at = 0;
-  for (let i = 0; i < size; i++) {
-    for (let b = 0; b < width; b++) out[i * width + b] = span[at * width + b]!;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
+  for (let i = 0; i < size; i += length) {
+    for (let j = 0; j < length; j++) out[i + j] = from[at + j * step]!;
+    for (let axis = last - 1; axis >= 0; axis--) {
       at += stride[axis]!;
       if (++index[axis]! < shape[axis]!) break;
       at -= index[axis]! * stride[axis]!;
       index[axis] = 0;
     }
   }
-  return out;
+  return new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
+}
+
+/** Bits are moved, not numbers: whole numbers keep those of a NaN. */
+function elements({ buffer, byteOffset, byteLength }: Uint8Array, width: number) {
+  const n = byteLength / width;
+  if (width === 1) return new Uint8Array(buffer, byteOffset, n);
+  if (width === 2) return new Uint16Array(buffer, byteOffset, n);
+  if (width === 4) return new Uint32Array(buffer, byteOffset, n);
+  return new BigUint64Array(buffer, byteOffset, n);
 }
