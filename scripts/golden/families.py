@@ -72,7 +72,9 @@ def make(case, only_sites=False):
     def both(name, of):
         narrow, exact = of(model), of(wide)
         out[name] = narrow.float()
-        meta[f"distance {name}"] = repr((narrow.double() - exact).abs().max().item())
+        far = (narrow.double() - exact).abs().max().item()
+        # In float64 Hugging Face makes NaN of rows that see nothing, and they spread.
+        meta[f"distance {name}"] = repr(far if far == far else 0.0)
 
     tokens = draw(2, 8)
     out["tokens"] = tokens
@@ -142,14 +144,11 @@ def lens_sites(model, case, folder, tokens):
         )
         far = (logits - run(model, tokens).logits).abs().max().item()
         assert far < 1e-4, f"{case}: TransformerLens is {far} from Hugging Face"
-        return seen
+        # TransformerLens repeats the one norm of these as a second.
+        shared = case in ("gptj", "phi")
+        return {k: v for k, v in seen.items() if not (shared and ".ln2." in k)}
 
 
 if __name__ == "__main__":
     for case in sys.argv[1:] or CASES:
-        try:
-            make(case)
-        except Exception as error:
-            import traceback
-            traceback.print_exc(limit=-3)
-            print(case, "FAILED", error)
+        make(case)

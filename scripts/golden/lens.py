@@ -1,11 +1,14 @@
 """How a tiny Hugging Face model becomes a HookedTransformer of TransformerLens, weights unprocessed."""
 
+from unittest import mock
+
 import torch
-from transformer_lens import HookedTransformer, HookedTransformerConfig, loading_from_pretrained
+from transformer_lens import HookedTransformer, HookedTransformerConfig
 from transformer_lens.loading_from_pretrained import (
     convert_hf_model_config,
     get_pretrained_state_dict,
 )
+from transformers import AutoConfig
 
 # TransformerLens knows these by name only: the settings of a real one, and the sizes of ours.
 NAMED = {
@@ -24,8 +27,10 @@ def hooked(model, case, place):
     # TransformerLens asks the hub for some configs; nothing here may need a network.
     if case == "olmo2":
         config.architectures = ["Olmo2ForCausalLM"]
-        loading_from_pretrained.AutoConfig.from_pretrained = lambda *_, **__: config
-    settings = convert_hf_model_config(NAMED.get(case, place))
+        with mock.patch.object(AutoConfig, "from_pretrained", lambda *_, **__: config):
+            settings = convert_hf_model_config(NAMED[case])
+    else:
+        settings = convert_hf_model_config(NAMED.get(case, place))
     settings.pop("load_in_4bit", None)
     settings.update(device="cpu", dtype=torch.float32, init_weights=False, tokenizer_name=None)
     settings.setdefault("model_name", case)

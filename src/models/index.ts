@@ -1,5 +1,6 @@
 // Everything about models, by name.
 
+export { type BlockError, blockErrors } from "./block-error.ts";
 export type { KeyValues } from "./blocks/attention.ts";
 export type { Tap, Weights } from "./blocks/scope.ts";
 export { hashModel, loadModel, makeModel, type SaveOptions, saveModel } from "./checkpoint.ts";

@@ -19,7 +19,7 @@ export const stablelm: Family = {
   },
   weights(config, has) {
     const ln1 = "input_layernorm";
-    const norms =
+    const norms: Record<string, string> =
       config.parallel === undefined ? { ln1, ln2: "post_attention_layernorm" } : { ln1 };
     return llamaWeights(config, has, { norms });
   },
