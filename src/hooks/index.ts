@@ -2,7 +2,35 @@
 export { feedsOf, tapOf } from "./apply.ts";
 export { type CaptureOptions, captureProgram, runWithCache } from "./capture.ts";
 export { compareLogits, logProbabilities, type Moved } from "./compare.ts";
+export { withRandomDirections } from "./control.ts";
 export { matchSites } from "./globs.ts";
+export {
+  type Agreement,
+  attributionPatching,
+  attributionScores,
+  type Backward,
+  type Effects,
+  estimateGradients,
+  exact,
+  exactPatching,
+  type GradientRequest,
+  type Gradients,
+  gradientProgram,
+  gradients,
+  type Integrated,
+  type IntegratedRequest,
+  integratedGradients,
+  type MemoryEstimate,
+  type Outputs,
+  type PatchingRequest,
+  type PerRow,
+  type PromptPair,
+  patchingAgreement,
+  rankCorrelation,
+  relp,
+  type Scalar,
+  type ScoreRequest,
+} from "./gradients/index.ts";
 export { interventionHash } from "./hash.ts";
 export {
   ablate,
