@@ -3,17 +3,24 @@ import { existsSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import type { Command } from "commander";
 import { openBundle } from "../analysis/bundle-read.ts";
-import { fail } from "../base/errors.ts";
+import { fail, isError } from "../base/errors.ts";
+import { type Model, type ModelConfig, weightShapes } from "../models/index.ts";
 import { modelShelf } from "../server/models.ts";
+import { sizeOf } from "../tensor/tensor.ts";
 import { layout } from "../workspace/layout.ts";
 import { packageVersion } from "../workspace/package.ts";
 import { openWorkspace, type Workspace } from "../workspace/workspace.ts";
 import { bytes, figures } from "./format.ts";
 import { print } from "./job.ts";
+import { findModel } from "./models.ts";
 import { type CommonOptions, commonOptions } from "./options.ts";
+import { type SiteEntry, siteEntries, siteTable } from "./site-table.ts";
 
 export function define(command: Command): Command {
-  return commonOptions(command, { seed: false }).argument("[name]", "a model or a dictionary");
+  return commonOptions(command, { seed: false }).argument(
+    "[name]",
+    "a model (by name, folder or hub id) or a dictionary",
+  );
 }
 
 export async function run(name: string | undefined, { json, out }: CommonOptions): Promise<number> {
@@ -21,8 +28,15 @@ export async function run(name: string | undefined, { json, out }: CommonOptions
   const workspace = existsSync(out) ? await openWorkspace(out) : undefined;
   const found =
     name === undefined ? await whatIsHere(workspace, out) : await whatIs(name, workspace, out);
-  await print(json ? JSON.stringify(found) : figures(found).join("\n"));
+  await print(json ? JSON.stringify(found) : readable(found).join("\n"));
   return 0;
+}
+
+/** A model's sites are a table of their own: one line for all layers. */
+function readable(found: object): string[] {
+  const { sites, card: _, config, ...rest } = found as Partial<ModelFacts>;
+  if (sites === undefined || config === undefined) return figures(found);
+  return [...figures({ ...rest, config }), "", ...siteTable(config)];
 }
 
 async function whatIsHere(workspace: Workspace | undefined, out: string) {
@@ -50,15 +64,33 @@ async function whatIs(
 ): Promise<object> {
   const models = modelShelf(out);
   const names = await models.names();
-  if (names.includes(name)) return models.info(name);
+  if (names.includes(name))
+    return { ...(await models.info(name)), ...factsOf(await findModel(name, out)) };
   const described = (await workspace?.bundles()) ?? [];
   if (workspace !== undefined && described.includes(name))
     return (await openBundle(workspace.store, layout.bundle(name))).summary;
   const all = [...names, ...described];
-  return fail("model/unknown", "there is no model or dictionary with this name", {
-    got: name,
-    wanted: all.join(", ") || "nothing is here yet: run micrographia demo",
+  const model = await findModel(name, out).catch((error) => {
+    if (!isError(error, "model/missing") || name.includes("/")) throw error;
+    return fail("model/unknown", "there is no model or dictionary with this name", {
+      got: name,
+      wanted: all.join(", ") || "nothing is here yet: run micrographia demo",
+    });
   });
+  return factsOf(model);
+}
+
+interface ModelFacts {
+  name: string;
+  config: ModelConfig;
+  parameters: number;
+  sites: SiteEntry[];
+  card?: unknown;
+}
+
+function factsOf({ config }: Model): ModelFacts {
+  const parameters = Object.values(weightShapes(config)).reduce((sum, s) => sum + sizeOf(s), 0);
+  return { name: config.name, config, parameters, sites: siteEntries(config) };
 }
 
 async function runtimeVersion(): Promise<string> {

@@ -23,6 +23,10 @@ const verbs: Readonly<Record<string, { summary: string; load: () => Promise<Verb
     summary: "train a small language model from a recipe",
     load: () => import("./grow.ts"),
   },
+  run: {
+    summary: "what a model makes of a prompt, at any site, without and with interventions",
+    load: () => import("./run.ts"),
+  },
   record: {
     summary: "write a site's activations over texts to shards",
     load: () => import("./record.ts"),

@@ -167,6 +167,19 @@ export async function openFile(ref: FileRef, store: Store): Promise<Tensor<"floa
   return value;
 }
 
+/** What the source stands for, changed: one tensor, or one for each site. */
+export function mapTensors(
+  source: Source,
+  feeds: Feeds,
+  change: (value: Tensor<"float32">) => Tensor<"float32">,
+): Tensor<"float32"> | Cache {
+  if (isShared(source, feeds)) return change(tensorFor(source, "every site", feeds));
+  const named = "feed" in source ? feeds[(source as FeedRef).feed] : source;
+  const cache = isCache(named) ? Object.entries(named) : [];
+  if (cache.length === 0) tensorFor(source, "every site", feeds);
+  return Object.fromEntries(cache.map(([site, value]) => [site, change(value)]));
+}
+
 /** Whether this one tensor is what every site gets. */
 export function isShared(source: Source, feeds: Feeds): boolean {
   if ("feed" in source) return isTensor(feeds[(source as FeedRef).feed]);
