@@ -100,7 +100,13 @@ def detected(model, row, name):
 def circuits(model):
     # Reading norms folded into what reads, without scales: the linear path from embedding to logits.
     if model.cfg.normalization_type:
-        model.process_weights_(fold_ln=True, center_writing_weights=False, center_unembed=False)
+        model.load_and_process_state_dict(
+            model.state_dict(),
+            fold_ln=True,
+            center_writing_weights=False,
+            center_unembed=False,
+            fold_value_biases=False,
+        )
     full = [[model.W_E @ model.W_V[l, h] @ model.W_O[l, h] @ model.W_U for h in range(2)] for l in range(2)]
     qk = [[model.W_E @ model.W_Q[l, h] @ model.W_K[l, h].T @ model.W_E.T / 2 for h in range(2)] for l in range(2)]
     eigen = []
@@ -201,13 +207,14 @@ for attn_only in (False, True):
         "weights": weights,
         "logits": pack(logits),
         "lens": lens(model, cache),
-        "attribution": attribution(model, cache),
         "scores": scores(model),
         "noising": sweep(model, 0, 1),
         "denoising": sweep(model, 1, 0),
         "path": {mlps: path(model, mlps) for mlps in (("recompute",) if attn_only else ("recompute", "freeze"))},
     }
     made["circuits"] = circuits(model)
+    # Its attribution forgets the final norm's gain unless that is folded in, as `circuits` has just done.
+    made["attribution"] = attribution(model, model.run_with_cache(tokens)[1])
     golden["models"].append(made)
 
 # Eigenvalues of matrices without symmetry, by LAPACK.
