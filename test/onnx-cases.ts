@@ -23,8 +23,8 @@ export interface OnnxCase {
 export function readCases(archive: Uint8Array): OnnxCase[] {
   const cases = new Map<string, OnnxCase>();
   for (const [path, bytes] of readTar(gunzipSync(archive))) {
-    const [, name, part, file] = path.split("/");
-    if (name === undefined || part === undefined) continue;
+    const [folder, name, part, file] = path.split("/");
+    if (folder !== "node" || name === undefined || part === undefined) continue;
     const found = cases.get(name) ?? { name, model: new Uint8Array(), inputs: [], outputs: [] };
     cases.set(name, found);
     if (part === "model.onnx") found.model = bytes;
@@ -66,7 +66,13 @@ export interface Judged {
 }
 
 /** What stands for "not claimed": by the reader's own words. */
-const notClaimed = ["onnx/unclaimed", "onnx/dtype", "onnx/operator", "onnx/data-shape", "onnx/version"];
+const notClaimed = [
+  "onnx/unclaimed",
+  "onnx/dtype",
+  "onnx/operator",
+  "onnx/data-shape",
+  "onnx/version",
+];
 
 /** Reader → float64 reference and reader → lowering → ONNX Runtime, both against what ONNX expects. */
 export async function judge(one: OnnxCase, backend: Backend): Promise<Judged> {
@@ -158,7 +164,10 @@ function difference(got: Tensor, wanted: Tensor, steps = 0): string | undefined 
   const [ours, theirs] = [plain(got), plain(wanted)];
   const real = wanted.dtype.startsWith("float") || wanted.dtype.startsWith("bfloat");
   const half = wanted.dtype.endsWith("float16");
-  const size = theirs.reduce((top, y) => (Number.isFinite(y) ? Math.max(top, Math.abs(y)) : top), 1);
+  const size = theirs.reduce(
+    (top, y) => (Number.isFinite(y) ? Math.max(top, Math.abs(y)) : top),
+    1,
+  );
   for (const [i, x] of ours.entries()) {
     const y = theirs[i]!;
     if (Object.is(x, y) || x === y) continue;

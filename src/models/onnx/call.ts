@@ -8,7 +8,7 @@ import {
 import { readTensor } from "../../formats/onnx/tensor.ts";
 import { interpret } from "../../graph/interpret.ts";
 import { reachable, showShape, type Value } from "../../graph/value.ts";
-import { type DType, f32, type Tensor } from "../../tensor/tensor.ts";
+import { type DType, f32, sizeOf, type Tensor } from "../../tensor/tensor.ts";
 
 export type Domain = "" | "com.microsoft";
 
@@ -108,8 +108,10 @@ export function known(value: Value): Tensor | undefined {
   if (value.op === "constant") return value.attrs.tensor as Tensor;
   let found = knownTensors.get(value);
   if (found === undefined) {
+    // What is large stays a graph: nothing that has to be known is.
     const fixed = reachable([value]).every(
-      ({ op, inputs }) => op === "constant" || (inputs.length > 0 && op !== "opaque"),
+      ({ op, inputs, shape }) =>
+        sizeOf(shape) <= 2 ** 22 && (op === "constant" || (inputs.length > 0 && op !== "opaque")),
     );
     found = { tensor: fixed ? evaluate(value) : undefined };
     knownTensors.set(value, found);
@@ -120,6 +122,17 @@ export function known(value: Value): Tensor | undefined {
 function evaluate(value: Value): Tensor {
   const { found } = interpret({ found: value }, {});
   return value.dtype === "float32" ? f32(value.shape, found!.data as Float64Array) : found!;
+}
+
+const baked = new WeakSet<Value>();
+
+/** Notes that a value was worked out while the model was read: changing it later has no effect. */
+export function bake(value: Value): void {
+  for (const part of reachable([value])) baked.add(part);
+}
+
+export function isBaked(value: Value): boolean {
+  return baked.has(value);
 }
 
 /** Input `i` as numbers, which must be known beforehand: shapes, axes, sizes. */
@@ -134,6 +147,7 @@ export function numbers(call: Call, i: number): number[] | undefined {
       wanted: "a constant, or what follows from the shapes of the inputs",
       hint: "export the model with these sizes fixed",
     });
+  bake(value);
   return Array.from(tensor.data as ArrayLike<number | bigint>, Number);
 }
 

@@ -1,4 +1,5 @@
 // How entries of the operator table are written down shortly.
+import { check } from "../../base/errors.ts";
 import { constant, type Value } from "../../graph/value.ts";
 import { allocate, type DType, sizeOf, tensor } from "../../tensor/tensor.ts";
 import { arg, type Call, type Domain, type OnnxOp, type Results } from "./call.ts";
@@ -53,7 +54,14 @@ export function microsoft(op: string, build: (call: Call) => Results, limits?: s
   return entry(op, f32only, build, { domain: "com.microsoft", limits });
 }
 
+/** How much a file of a few bytes may ask us to write out. */
+const mostKnown = 2 ** 26;
+
 export function range(n: number): number[] {
+  check(n <= mostKnown, "onnx/size", "a list of the model would be too large", {
+    got: n,
+    wanted: `up to ${mostKnown}`,
+  });
   return Array.from({ length: n }, (_, i) => i);
 }
 
@@ -68,6 +76,10 @@ export function wholes(
 /** Numbers as a constant of a dtype. */
 export function filled(dtype: DType, shape: readonly number[], of: (i: number) => number): Value {
   const size = sizeOf(shape);
+  check(size <= mostKnown, "onnx/size", "a constant of the model would be too large", {
+    got: `[${shape.join(", ")}]`,
+    wanted: `up to ${mostKnown} elements`,
+  });
   const data = allocate(dtype, size);
   for (let i = 0; i < size; i++) data[i] = (dtype === "int64" ? BigInt(of(i)) : of(i)) as never;
   return constant(tensor(dtype, shape, data));

@@ -11,7 +11,7 @@ import { constant, showShape, type Value } from "../../graph/value.ts";
 import type { Backend } from "../../runtime/backend.ts";
 import { ortBackend } from "../../runtime/ort.ts";
 import { sizeOf } from "../../tensor/tensor.ts";
-import { type Call, known, type OnnxOp } from "./call.ts";
+import { bake, type Call, known, type OnnxOp } from "./call.ts";
 import { newest } from "./entries.ts";
 import { type Found, isOurs, opaqueValue, probe } from "./hidden.ts";
 import { portOf } from "./ports.ts";
@@ -162,7 +162,9 @@ function bindResults(
   node.output.forEach((name, i) => {
     if (name === "") return;
     const value: Value = results[i] ?? call.refuse(`its output ${i} (${name}) is not made`);
-    scope.bind(name, foldable ? fold(value) : value);
+    const folded = foldable ? fold(value) : value;
+    if (folded !== value) for (const x of inputs) if (x !== undefined) bake(x);
+    scope.bind(name, folded);
   });
 }
 
