@@ -7,7 +7,7 @@ import { activations } from "../../models/blocks/activation.ts";
 import type { ModelConfig, Tap } from "../../models/index.ts";
 import type { Surrogates } from "./surrogate.ts";
 
-/** What is left out is exact. The forward pass is the same to the bit, whatever is chosen. */
+/** What is left out is exact, and so is a cap on the logits. The forward pass is the same to the bit, whatever is chosen. */
 export interface Backward {
   /** No gradient to queries and keys. */
   readonly patterns?: "held";
