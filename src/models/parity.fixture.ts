@@ -53,11 +53,8 @@ export async function parityCells(
 ): Promise<Cell[]> {
   const opened = model ?? (await openModel(golden.folder, { tokenizer: null }));
   const { tensors } = golden;
-  const allowed = (name: string): number => {
-    const most = Math.max(1, ...(tensors[name]!.data as Float32Array).map(Math.abs));
-    return Math.max(5e-5 * most, 2 * Number(golden.metadata[`distance ${name}`]));
-  };
-  const run = runner(opened, backend);
+  const allowed = (name: string) => allowedFor(golden, name);
+  const run = (what: Run) => runModel(opened, backend, what);
   const plain = async (from: string) => (await run({ tokens: tensors[from]! })).logits!;
   const cells: Cell[] = [];
   const logits = await plain("tokens");
@@ -101,6 +98,12 @@ export async function parityCells(
   return cells;
 }
 
+/** 5e-5 of the largest logit; where the peer is further from its own float64 run, twice that. */
+export function allowedFor({ tensors, metadata }: Golden, name: string): number {
+  const most = Math.max(1, ...(tensors[name]!.data as Float32Array).map(Math.abs));
+  return Math.max(5e-5 * most, 2 * Number(metadata[`distance ${name}`]));
+}
+
 export const isRed = ({ far, allowed }: Cell): boolean => !(far <= allowed);
 
 function windows({ config }: Model): boolean {
@@ -108,7 +111,10 @@ function windows({ config }: Model): boolean {
 }
 
 /** Every site of the reference that has a shape of ours; sites without batch are given one. */
-async function siteCell({ tensors }: Golden, run: Runner): Promise<Cell> {
+async function siteCell(
+  { tensors }: Golden,
+  run: (what: Run) => Promise<Record<string, Tensor>>,
+): Promise<Cell> {
   const wanted = Object.entries(tensors).filter(([name]) => name.startsWith("site:"));
   const seen = await run({ tokens: tensors["site.tokens"]!, sites: true });
   let worst = { far: 0, at: "" };
@@ -129,7 +135,7 @@ function scaleOf({ data }: Tensor): number {
   return Math.max(1, ...(data as Float32Array).map(Math.abs).filter(Number.isFinite));
 }
 
-interface Run {
+export interface Run {
   tokens: Tensor;
   mask?: Tensor;
   sites?: boolean;
@@ -137,47 +143,48 @@ interface Run {
   past?: Record<string, Tensor>;
 }
 
-type Runner = (run: Run) => Promise<Record<string, Tensor>>;
-
-function runner(model: Model, backend: Backend): Runner {
-  return async ({ tokens, mask, sites = false, present = false, past }) => {
-    const bound = bindWeights(model);
-    const fed: Record<string, Tensor> = { tokens };
-    const feed = (name: string, value: Tensor): Value => {
-      fed[name] = value;
-      return input(name, value.dtype, value.shape);
-    };
-    const inputs = { tokens: feed("tokens", tokens) } as Record<string, Value>;
-    if (mask !== undefined) inputs.mask = feed("mask", mask);
-    const before =
-      past &&
-      Array.from({ length: model.config.n_layers }, (_, l) => {
-        inputs[`k${l}`] = feed(`past k ${l}`, past[`k ${l}`]!);
-        inputs[`v${l}`] = feed(`past v ${l}`, past[`v ${l}`]!);
-        return { k: inputs[`k${l}`]!, v: inputs[`v${l}`]! };
-      });
-    const outputs: Record<string, Value> = {};
-    const tap: Tap = (site, value) => {
-      if (sites) outputs[site] = value;
-      return value;
-    };
-    const out = forward(model.config, bound.values, inputs.tokens!, {
-      tap,
-      attention_mask: inputs.mask,
-      past: before,
-    });
-    outputs.logits = out.logits;
-    if (present)
-      out.present.forEach(({ k, v }, l) => {
-        outputs[`k ${l}`] = k;
-        outputs[`v ${l}`] = v;
-      });
-    const made = program({ inputs: [...Object.values(inputs), ...bound.inputs], outputs });
-    const compiled = await backend.compile(made);
-    const results = await compiled.run({ ...bound.feeds, ...fed });
-    await compiled.release();
-    return results;
+/** Logits, and what else is asked for: sites by name, new keys and values as `k 0`, `v 0`, … */
+export async function runModel(
+  model: Model,
+  backend: Backend,
+  { tokens, mask, sites = false, present = false, past }: Run,
+): Promise<Record<string, Tensor>> {
+  const bound = bindWeights(model);
+  const fed: Record<string, Tensor> = { tokens };
+  const feed = (name: string, value: Tensor): Value => {
+    fed[name] = value;
+    return input(name, value.dtype, value.shape);
   };
+  const inputs = { tokens: feed("tokens", tokens) } as Record<string, Value>;
+  if (mask !== undefined) inputs.mask = feed("mask", mask);
+  const before =
+    past &&
+    Array.from({ length: model.config.n_layers }, (_, l) => {
+      inputs[`k${l}`] = feed(`past k ${l}`, past[`k ${l}`]!);
+      inputs[`v${l}`] = feed(`past v ${l}`, past[`v ${l}`]!);
+      return { k: inputs[`k${l}`]!, v: inputs[`v${l}`]! };
+    });
+  const outputs: Record<string, Value> = {};
+  const tap: Tap = (site, value) => {
+    if (sites) outputs[site] = value;
+    return value;
+  };
+  const out = forward(model.config, bound.values, inputs.tokens!, {
+    tap,
+    attention_mask: inputs.mask,
+    past: before,
+  });
+  outputs.logits = out.logits;
+  if (present)
+    out.present.forEach(({ k, v }, l) => {
+      outputs[`k ${l}`] = k;
+      outputs[`v ${l}`] = v;
+    });
+  const made = program({ inputs: [...Object.values(inputs), ...bound.inputs], outputs });
+  const compiled = await backend.compile(made);
+  const results = await compiled.run({ ...bound.feeds, ...fed });
+  await compiled.release();
+  return results;
 }
 
 function columns({ shape, data }: Tensor<"int32">, from: number, to: number): Tensor {
@@ -189,7 +196,7 @@ function columns({ shape, data }: Tensor<"int32">, from: number, to: number): Te
 }
 
 /** The largest difference, where infinities must agree; rows where `mask` is 0 do not count. */
-function distance(a: Tensor, b: Tensor, mask?: Int32Array): number {
+export function distance(a: Tensor, b: Tensor, mask?: Int32Array): number {
   if (a.data.length !== b.data.length) return Number.POSITIVE_INFINITY;
   const [x, y] = [a.data as Float32Array, b.data as Float32Array];
   const width = b.shape.at(-1)!;

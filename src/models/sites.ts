@@ -1,6 +1,6 @@
 // Which places in a model have a name: the table that captures, interventions and importers share.
 import { check, fail } from "../base/errors.ts";
-import { keyValueHeads, type ModelConfig } from "./config.ts";
+import { hasExperts, keyValueHeads, type ModelConfig } from "./config.ts";
 
 /** Lengths that an axis can have; `batch` and `pos` depend on what is run. */
 export type Axis =
@@ -21,8 +21,8 @@ export type Axis =
   | "k_norm_width"
   | "one";
 
-/** Why a model with this config does not have a site; undefined where it does. */
-export type Lacking = (config: ModelConfig) => string | undefined;
+/** Why a model, or one layer of it, does not have a site; undefined where it does. */
+export type Lacking = (config: ModelConfig, layer?: number) => string | undefined;
 
 export interface SiteRow {
   /** Our short name: `site("resid_post", 5)`. */
@@ -44,11 +44,14 @@ const mlp: readonly Axis[] = ["batch", "pos", "d_mlp"];
 const experts: readonly Axis[] = ["batch", "pos", "expert"];
 const scale: readonly Axis[] = ["batch", "pos", "one"];
 
-const unless = (has: (config: ModelConfig) => boolean, reason: string): Lacking => {
-  return (config) => (has(config) ? undefined : reason);
+type Has = (config: ModelConfig, layer?: number) => boolean;
+
+const unless = (has: Has, reason: string): Lacking => {
+  return (config, layer) => (has(config, layer) ? undefined : reason);
 };
 const all = (...list: readonly Lacking[]): Lacking => {
-  return (config) => list.map((one) => one(config)).find((reason) => reason !== undefined);
+  return (config, layer) =>
+    list.map((one) => one(config, layer)).find((reason) => reason !== undefined);
 };
 const norms = unless(({ normalization }) => normalization !== "none", "this model has no norm");
 const finalNorm = unless((c) => c.final_norm !== false, "its logits are read without a norm");
@@ -65,22 +68,23 @@ const serial = unless(
   (c) => c.parallel === undefined,
   "attention and MLP are parallel: there is no stream between them",
 );
-// A mixture has neurons of its own only where some layer has a plain MLP.
+// A mixture may have plain layers: without a layer, the question is whether any is so.
 const plain = unless(
-  (c) => c.experts === undefined || c.experts.layers?.includes(false) === true,
+  (c, layer) =>
+    layer === undefined
+      ? c.experts === undefined || c.experts.layers?.includes(false) === true
+      : !hasExperts(c, layer),
   "its neurons belong to experts, which see only some tokens",
 );
-const mixture = unless((c) => c.experts !== undefined, "this model has no experts");
+const mixture = unless(
+  (c, layer) => (layer === undefined ? c.experts !== undefined : hasExperts(c, layer)),
+  "there are no experts",
+);
 const gated = unless((c) => c.gated === true, "its MLP is not gated");
 const solu = unless((c) => c.act_fn === "solu_ln", "its activation function has no norm");
 const rotary = unless((c) => c.positions === "rotary", "its positions are not rotary");
 const learned = unless((c) => c.positions === "learned", "its positions are not embedded");
 const qkNorm = unless((c) => c.qk_norm !== undefined, "its queries and keys pass no norm");
-const softmaxed = unless(
-  (c) => c.experts?.gating === "softmax",
-  "its router's logits become weights after the choice",
-);
-
 type Shared = Pick<SiteRow, "axes" | "what" | "lacking">;
 const once = (name: string, hook: string, row: Shared): SiteRow => ({
   name,
@@ -177,8 +181,8 @@ export const sites: readonly SiteRow[] = [
   }),
   layer("expert_weights", "mlp.hook_expert_weights", {
     axes: experts,
-    lacking: all(feeds, mixture, softmaxed),
-    what: "softmax of the router's logits over all experts",
+    lacking: all(feeds, mixture),
+    what: "softmax of the router's logits: over all experts, or over those chosen",
   }),
   layer("expert_gates", "mlp.hook_expert_gates", {
     axes: experts,
@@ -257,13 +261,18 @@ export function site(name: string, layer?: number): string {
 
 /** Every site that a model has, in the order of the forward pass. */
 export function sitesOf(config: ModelConfig): string[] {
-  const has = inOrder(config).filter((row) => row.lacking?.(config) === undefined);
+  const has = inOrder(config).filter((row) => row.perLayer || row.lacking?.(config) === undefined);
   const first = has.findIndex((row) => row.perLayer);
   const last = has.findLastIndex((row) => row.perLayer);
   const layers = Array.from({ length: config.n_layers }, (_, layer) => layer);
   return [
     ...has.slice(0, first).map((row) => row.hook),
-    ...layers.flatMap((l) => has.slice(first, last + 1).map((row) => site(row.name, l))),
+    ...layers.flatMap((l) =>
+      has
+        .slice(first, last + 1)
+        .filter((row) => row.lacking?.(config, l) === undefined)
+        .map((row) => site(row.name, l)),
+    ),
     ...has.slice(last + 1).map((row) => row.hook),
   ];
 }
@@ -294,18 +303,19 @@ export function findSite(config: ModelConfig, wire: string): SiteInfo {
       got: wire,
       wanted: nearest(wire, sitesOf(config)).join(", "),
     });
-  const reason = row.lacking?.(config);
+  const layer = match === null ? undefined : Number(match[1]);
+  check(
+    layer === undefined || layer < config.n_layers,
+    "site/unavailable",
+    `${config.name} has no layer ${layer}`,
+    { got: wire, wanted: `blocks.0 to blocks.${config.n_layers - 1}` },
+  );
+  const reason = row.lacking?.(config, layer);
   check(reason === undefined, "site/unavailable", `${config.name} has no ${wire}: ${reason}`, {
     got: wire,
     wanted: nearest(wire, sitesOf(config)).join(", "),
   });
-  if (match === null) return { row };
-  const layer = Number(match[1]);
-  check(layer < config.n_layers, "site/unavailable", `${config.name} has no layer ${layer}`, {
-    got: wire,
-    wanted: `blocks.0 to blocks.${config.n_layers - 1}`,
-  });
-  return { row, layer };
+  return layer === undefined ? { row } : { row, layer };
 }
 
 /** The shape of a site's value for `batch` rows of `pos` tokens. */

@@ -29,7 +29,8 @@ export function experts(place: Place, x: Value): Value {
   let gates: Value;
   if (gating === "chosen") {
     const chosen = chosenOf(logits, k, n_experts);
-    gates = softmax(where(chosen, logits, -Infinity), { axis: 2 });
+    const among = softmax(where(chosen, logits, -Infinity), { axis: 2 });
+    gates = tap(`${at}.hook_expert_weights`, among);
   } else {
     const all = tap(`${at}.hook_expert_weights`, softmax(logits, { axis: 2 }));
     const kept = where(chosenOf(all, k, n_experts), all, 0);
