@@ -52,6 +52,8 @@ const neutral: Readonly<Record<string, readonly unknown[]>> = {
   pruned_heads: [],
 };
 
+const mostLayers = 1024;
+
 /** The names that Hugging Face gives to ours. */
 const acts: Readonly<Record<string, ActFn>> = {
   swish: "silu",
@@ -80,7 +82,10 @@ export function keysOf(json: Readonly<Record<string, unknown>>, where: string): 
     number,
     size(name, or) {
       const got = number(name, or);
-      return Number.isSafeInteger(got) && got > 0 ? got : wrong(name, got, "a positive integer");
+      // Lists have an entry a layer: a config that lies must not fill the memory.
+      const fits = Number.isSafeInteger(got) && got > 0;
+      if (fits && (got <= mostLayers || !/layer/.test(name))) return got;
+      return wrong(name, got, fits ? `at most ${mostLayers}` : "a positive integer");
     },
     optional: (name) => (get(name) === undefined ? undefined : number(name)),
     flag(name, or) {
