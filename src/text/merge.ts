@@ -6,6 +6,8 @@ export interface MergeTable {
   readonly rank: ReadonlyMap<number, number>;
   /** rank → id of the merged token */
   readonly merged: Int32Array;
+  /** Where pairs of one rank make different tokens: pair → id of the merged token. */
+  readonly pairs?: ReadonlyMap<number, number>;
   readonly d_vocab: number;
 }
 
@@ -15,7 +17,11 @@ export function mergeWord(table: MergeTable, ids: Int32Array, n: number): number
 }
 
 /** Quadratic, without allocation: right for words. */
-function mergeShort({ rank, merged, d_vocab }: MergeTable, ids: Int32Array, n: number): number {
+function mergeShort(
+  { rank, merged, pairs, d_vocab }: MergeTable,
+  ids: Int32Array,
+  n: number,
+): number {
   while (n > 1) {
     let best = Number.POSITIVE_INFINITY;
     let at = -1;
@@ -27,7 +33,7 @@ function mergeShort({ rank, merged, d_vocab }: MergeTable, ids: Int32Array, n: n
       }
     }
     if (at < 0) return n;
-    ids[at] = merged[best]!;
+    ids[at] = pairs?.get(ids[at]! * d_vocab + ids[at + 1]!) ?? merged[best]!;
     ids.copyWithin(at + 1, at + 2, n);
     n -= 1;
   }
@@ -35,7 +41,11 @@ function mergeShort({ rank, merged, d_vocab }: MergeTable, ids: Int32Array, n: n
 }
 
 /** A linked list and a heap of (rank, position): n log n, for a megabyte without a space. */
-function mergeLong({ rank, merged, d_vocab }: MergeTable, ids: Int32Array, n: number): number {
+function mergeLong(
+  { rank, merged, pairs, d_vocab }: MergeTable,
+  ids: Int32Array,
+  n: number,
+): number {
   const next = new Int32Array(n);
   const previous = new Int32Array(n);
   const heap: number[] = []; // rank * n + position: exact below 2^53
@@ -58,7 +68,7 @@ function mergeLong({ rank, merged, d_vocab }: MergeTable, ids: Int32Array, n: nu
     if (to < 0 || to >= n) continue;
     const found = rank.get(ids[at]! * d_vocab + ids[to]!);
     if (found !== (entry - at) / n) continue;
-    ids[at] = merged[found]!;
+    ids[at] = pairs?.get(ids[at]! * d_vocab + ids[to]!) ?? merged[found]!;
     const after = next[to]!;
     next[at] = after;
     next[to] = -1;

@@ -50,6 +50,37 @@ export function parseTokenizerFile(file: string | Uint8Array | object): Json {
   return bad("it is not an object", text.slice(0, 40), "an object with `model`");
 }
 
+/**
+ * Byte-level BPE whose text is its tokens' bytes and nothing else: it has its own fast path. Broken
+ * files of that kind count as well: they are refused there.
+ */
+export function isPlainByteLevel({
+  model,
+  added_tokens,
+  normalizer,
+  pre_tokenizer,
+}: Json): boolean {
+  if (!isObject(model)) return true;
+  if (model.type !== "BPE" && (model.type !== undefined || !Array.isArray(model.merges)))
+    return false;
+  const affixes = [model.end_of_word_suffix, model.continuing_subword_prefix];
+  if (affixes.some((affix) => typeof affix === "string" && affix !== "")) return false;
+  const steps =
+    isObject(pre_tokenizer) && pre_tokenizer.type === "Sequence"
+      ? pre_tokenizer.pretokenizers
+      : [pre_tokenizer];
+  const last: unknown = Array.isArray(steps) ? steps.at(-1) : undefined;
+  if (!isObject(last) || last.type !== "ByteLevel" || last.add_prefix_space === true) return false;
+  const keeps = normalizer === undefined || normalizer === null;
+  if (!keeps && !(isObject(normalizer) && normalizer.type === "NFC")) return false;
+  const tokens = Array.isArray(added_tokens) ? added_tokens : [];
+  return tokens.every(
+    (token: unknown) =>
+      !isObject(token) ||
+      (!token.lstrip && !token.rstrip && !token.single_word && token.special !== false),
+  );
+}
+
 export function readTokenizerFile(json: Json): TokenizerTables {
   const { model } = json;
   if (!isObject(model)) bad("it has no model", model, "an object");

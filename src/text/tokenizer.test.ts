@@ -173,7 +173,7 @@ describe("a broken tokenizer.json", () => {
       "without an end",
       { ...file, added_tokens: [], model: { ...file.model, vocab: withoutEnd() } },
     ],
-    ["that lower-cases", { ...file, normalizer: { type: "Lowercase" } }],
+    ["with an unknown normalizer", { ...file, normalizer: { type: "Rot13" } }],
     ["with a broken pattern", { ...file, pre_tokenizer: brokenSplit() }],
     ["of another kind", model({ type: "Unigram" })],
     ["without some bytes", model({ vocab: { a: 0 } })],
