@@ -98,7 +98,7 @@ export async function judge(one: OnnxCase, backend: Backend): Promise<Judged> {
     const found = Object.values(interpret(renamed, left));
     for (const [i, value] of found.entries()) {
       // A float64 quotient may fall on the other side of a half than ONNX's float32 one.
-      const gap = difference(value, wanted[i]!, /quantize/.test(one.name) ? 1 : 0);
+      const gap = difference(value, wanted[i]!, /quantize/i.test(one.name) ? 1 : 0);
       if (gap !== undefined) return say("failed", `reference, output ${i}: ${gap}`);
     }
     const made: Program = program({ inputs: model.inputs, outputs: renamed });

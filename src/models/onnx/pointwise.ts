@@ -208,7 +208,8 @@ export const pointwise: readonly OnnxOp[] = [
   unary("Celu", floats, celu),
   unary("Gelu", f32only, gelu),
   unary("Mish", f32only, (x) => g.mul(x, g.tanh(g.softplus(x)))),
-  unary("Swish", floats, swish),
+  // ONNX Runtime fuses it into a kernel that it has for float32 only.
+  unary("Swish", f32only, swish),
   unary("LeakyRelu", floats, (x, call) => leaky(x, real(call, "alpha", 0.01))),
   unary("ThresholdedRelu", floats, (x, call) =>
     g.where(g.greater(x, real(call, "alpha", 1)), x, 0),

@@ -1,5 +1,7 @@
 // Operators that make many numbers one: sums, norms, extremes, softmax, running sums.
+import { fromCells } from "../../graph/cells.ts";
 import * as g from "../../graph/index.ts";
+import { reducedShape } from "../../graph/shape.ts";
 import { isFloat, type Value } from "../../graph/value.ts";
 import { arg, axesFrom, axisIn, type Call, flag, int, numberOf, type OnnxOp } from "./call.ts";
 import { entry, floats, range, signed, unary } from "./entries.ts";
@@ -38,7 +40,7 @@ const root = (x: Value) =>
 const logSumExp: Reducer = (x, { axes, keepDims }) => {
   if (axes.length === 0) return x;
   if (axes.some((axis) => x.shape[axis] === 0))
-    return extreme(g.max, Number.NEGATIVE_INFINITY)(x, { axes, keepDims });
+    return overNothing(x, { axes, keepDims }, Number.NEGATIVE_INFINITY);
   const top = g.max(x, { axes, keepDims: true });
   // Where all are −∞ nothing is subtracted.
   const base = g.where(g.equal(top, Number.NEGATIVE_INFINITY), 0, top);
@@ -46,18 +48,28 @@ const logSumExp: Reducer = (x, { axes, keepDims }) => {
   return keepDims ? total : g.squeeze(total, axes);
 };
 
-function extreme(make: typeof g.max, empty: number): Reducer {
+/** The least and the largest of each type: what a maximum or minimum over nothing is. */
+const ends: Readonly<Record<string, readonly [number, number]>> = {
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  int64: [-(2 ** 63), 2 ** 63],
+  bool: [0, 1],
+};
+
+function extreme(make: typeof g.max, end: 0 | 1): Reducer {
   return (x, how) => {
-    if (x.dtype === "bool") return g.cast(make(g.cast(x, "int32"), how), "bool");
     if (how.axes.some((axis) => x.shape[axis] === 0)) {
-      const at = (i: number) => how.axes.includes(i);
-      const shape = how.keepDims
-        ? x.shape.map((n, i) => (at(i) ? 1 : n))
-        : x.shape.filter((_, i) => !at(i));
-      return g.expand(g.scalar(empty, x.dtype), shape);
+      const endless = end === 0 ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+      return overNothing(x, how, ends[x.dtype]?.[end] ?? endless);
     }
+    if (x.dtype === "bool") return g.cast(make(g.cast(x, "int32"), how), "bool");
     return make(x, how);
   };
+}
+
+/** A reduction over axes without places. */
+function overNothing(x: Value, { axes, keepDims }: Reduce, result: number): Value {
+  const one = g.constant(fromCells(x.dtype, [], Float64Array.of(result)));
+  return g.expand(one, reducedShape(x.shape, axes, keepDims));
 }
 
 function soft(make: (x: Value, options: { axis: number }) => Value) {
@@ -105,13 +117,13 @@ function meanVariance(x: Value, call: Call): Value {
 export const reductions: readonly OnnxOp[] = [
   unary("ReduceSum", signed, reduction(g.sum)),
   unary("ReduceMean", signed, reduction(mean)),
-  unary("ReduceMax", [...signed, "bool"], reduction(extreme(g.max, Number.NEGATIVE_INFINITY))),
-  unary("ReduceMin", [...signed, "bool"], reduction(extreme(g.min, Number.POSITIVE_INFINITY))),
+  unary("ReduceMax", [...signed, "bool"], reduction(extreme(g.max, 0))),
+  unary("ReduceMin", [...signed, "bool"], reduction(extreme(g.min, 1))),
   unary(
     "ReduceProd",
     signed,
     reduction((x, { axes, keepDims }) => {
-      if (axes.some((axis) => x.shape[axis] === 0)) return extreme(g.max, 1)(x, { axes, keepDims });
+      if (axes.some((axis) => x.shape[axis] === 0)) return overNothing(x, { axes, keepDims }, 1);
       return product(x, axes, keepDims);
     }),
   ),
