@@ -62,7 +62,7 @@ test("models", async () => {
 
 test("hooks", async () => {
   expect(await names(import("../src/hooks/index.ts"))).toMatchInlineSnapshot(
-    `"ablate captureProgram checkTokens edit feedName lossProgram lossWith replaceWith rowsOf runWithCache tapOf"`,
+    `"InterventionSchema ablate attributionPatching attributionScores captureProgram checkTokens clamp compareLogits edit estimateGradients exact exactPatching feedSites feedsOf freeze gradientProgram gradients integratedGradients interventionHash logProbabilities lossProgram lossWith matchSites meanActivations openInterventions parseInterventions patch patchingAgreement planInterventions rankCorrelation relp replaceWith resampleActivations rowsOf runWithCache scale serialInterventions splice steer tapOf withRandomDirections"`,
   );
 });
 
