@@ -5,13 +5,19 @@ import { reachable } from "../../graph/value.ts";
 import { bytesPerElement, sizeOf } from "../../tensor/tensor.ts";
 
 export interface MemoryEstimate {
-  /** Values on the way, at the fullest moment of a run in order of creation. */
+  /** Values on the way, at the fullest moment of a run in order of creation, with `slack`. */
   readonly work: number;
   /** What comes out, twice: once with the engine, once with us. */
   readonly outputs: number;
   /** The two together. Weights are not counted: they are there already. */
   readonly total: number;
 }
+
+/**
+ * The engine's memory grows in steps, and it runs in an order of its own. Measured with ONNX Runtime
+ * 1.30: 1.6 for GPT-2 small at 4 × 128 and 1.75 for a model of 4 layers, sites only; 1.2 with all weights.
+ */
+const slack = 1.75;
 
 /** Share their input's memory, or melt into what reads them. */
 const free = new Set(["reshape", "squeeze", "unsqueeze", "expand", "input", "weight", "constant"]);
@@ -44,6 +50,7 @@ export function estimateMemory(outputs: Readonly<Record<string, Value>>): Memory
     work = Math.max(work, alive);
     alive -= ending.get(i) ?? 0;
   });
+  work = Math.ceil(work * slack);
   const out =
     2 * roots.reduce((all, { shape, dtype }) => all + sizeOf(shape) * bytesPerElement[dtype], 0);
   return { work, outputs: out, total: work + out };
