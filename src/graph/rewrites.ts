@@ -23,6 +23,8 @@ type Rewrite = (value: Value, around: Around) => Value | undefined;
 export const rewrites: readonly Rewrite[] = [
   dropAlias,
   foldNumbers,
+  shortenView,
+  sliceAfterProduct,
   dropExpand,
   expandLater,
   divideByNumber,
@@ -57,11 +59,12 @@ function foldNumbers(value: Value): Value | undefined {
 function shortenView(value: Value): Value | undefined {
   if (value.op !== "reshape" && value.op !== "transpose") return undefined;
   const view = viewOf(value);
-  if (view === undefined || view.steps < 2) return undefined;
+  if (view === undefined) return undefined;
   const leaf = viewedLeaf(view.base);
   if (leaf.op !== "weight" && leaf.op !== "input") return undefined;
-  const short = transpose(reshape(view.base, view.shape), view.perm);
-  const made = reshape(short, value.shape);
+  const same = view.perm.every((axis, i) => axis === i);
+  const turned = () => transpose(reshape(view.base, view.shape), view.perm);
+  const made = reshape(same ? view.base : turned(), value.shape);
   const count = viewOf(made)?.steps ?? 0;
   return count < view.steps ? made : undefined;
 }
