@@ -1,5 +1,6 @@
 // Everything about text, by name.
 export { type BpeOptions, countWords, endOfText, type TokenizerFile, trainBpe } from "./bpe.ts";
+export { type ChatMessage, type ChatOptions, chatPrompt, chatTemplateOf } from "./chat.ts";
 export { type Document, type Span, type Split, splits } from "./document.ts";
 export { type Duplicate, findDuplicates } from "./duplicates.ts";
 export { documentsHash, fieldGuideFolder, fieldGuideHash, readFieldGuide } from "./field-guide.ts";
@@ -23,6 +24,7 @@ export {
 } from "./pack.ts";
 export { pretokenize } from "./pretokenize.ts";
 export { type RowStream, rowStream } from "./row-stream.ts";
+export { type ScoreVocabulary, scoreTokenizer } from "./score-tokenizer.ts";
 export {
   defaultShares,
   externalDocuments,
@@ -34,4 +36,12 @@ export {
 } from "./sources/files.ts";
 export { type IntlOptions, intlDocuments } from "./sources/intl.ts";
 export { type MachineOptions, machineDocuments } from "./sources/machine.ts";
-export { type Encoding, loadTokenizer, type Tokenizer, type TokenPiece } from "./tokenizer.ts";
+export type { SpecialPolicy, TokenizerConfig } from "./specials.ts";
+export {
+  type EncodeOptions,
+  type Encoding,
+  loadTokenizer,
+  type Tokenizer,
+  type TokenizerKind,
+  type TokenPiece,
+} from "./tokenizer.ts";
