@@ -27,6 +27,7 @@ export interface HeadScores extends Head {
   /**
    * Mean attention, 0 to 1, on the keys in question, over queries that have any; beside uniform
    * attention over the keys that are seen, and beside the same head with its model's weights shuffled.
+   * NaN where no query has such keys: rows without repeated tokens have no duplicates.
    */
   readonly scores: Readonly<Record<Relation, Figure>>;
 }
