@@ -11,6 +11,7 @@ import {
   readSafetensorsHeader,
   writeSafetensors,
 } from "./safetensors.ts";
+import { decodeStored } from "./stored.ts";
 
 const fixtures = ["../shared/data/fixtures/safetensors"].find((path) => existsSync(path));
 
@@ -114,4 +115,12 @@ test("what is written is read back, whatever the type, name or emptiness", async
     code: "format/safetensors-name",
   });
   expect(encodeSafetensors({}).length).toBe(16);
+});
+
+test("a Buffer at an odd place in its memory holds the same numbers", () => {
+  const bytes = Buffer.from(new Uint8Array(Float32Array.of(0, 1.5, -2).buffer));
+  for (let shift = 0; shift < 8; shift++) {
+    const moved = Buffer.concat([Buffer.alloc(shift), bytes]).subarray(shift);
+    expect([...decodeStored("F32", [3], moved).data]).toEqual([0, 1.5, -2]);
+  }
 });

@@ -29,9 +29,10 @@ export function decodeStored(
   bytes: Uint8Array<ArrayBufferLike>,
 ): Tensor {
   const { as, bytes: width } = storedTypes[stored]!;
-  // Typed arrays need aligned memory, and a store may hand out a view at any offset.
+  // Typed arrays need aligned memory, and a store may hand out a view at any offset. (`slice` would
+  // not do: that of Node's Buffer copies nothing.)
   const aligned = bytes.byteOffset % width === 0;
-  const buffer = (aligned ? bytes.buffer : bytes.slice().buffer) as ArrayBuffer;
+  const buffer = (aligned ? bytes.buffer : new Uint8Array(bytes).buffer) as ArrayBuffer;
   const offset = aligned ? bytes.byteOffset : 0;
   const n = bytes.length / width;
   const widened = (): TypedArrays[DType] => {

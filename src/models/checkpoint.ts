@@ -1,6 +1,7 @@
 // How a model lies on disk: model.safetensors, config.json, tokenizer.json, and what its hash is.
 import { createHash } from "node:crypto";
 import { check, fail } from "../base/errors.ts";
+import { parseJson } from "../base/json.ts";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import { getText, putJson, type Store } from "../storage/store.ts";
 import { narrowF16, toFloat32 } from "../tensor/half.ts";
@@ -74,7 +75,7 @@ export async function loadModel(
   const where = `${store.name}/${prefix}`;
   let json: Record<string, unknown>;
   try {
-    json = JSON.parse(await getText(store, `${prefix}config.json`));
+    json = parseJson(await getText(store, `${prefix}config.json`)) as Record<string, unknown>;
   } catch (cause) {
     fail("model/config", "config.json cannot be read", { where, cause });
   }

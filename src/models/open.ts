@@ -1,6 +1,7 @@
 // How is a model opened that others trained: a folder becomes a model whose weights stay in files.
 import { basename, join } from "node:path";
 import { check, fail } from "../base/errors.ts";
+import { parseJson } from "../base/json.ts";
 import {
   readSafetensor,
   readSafetensorsHeader,
@@ -44,7 +45,7 @@ export async function openModel(
   const where = `${store.name}/${prefix}config.json`;
   let json: Record<string, unknown>;
   try {
-    json = JSON.parse(await getText(store, `${prefix}config.json`));
+    json = parseJson(await getText(store, `${prefix}config.json`)) as Record<string, unknown>;
   } catch (cause) {
     fail("model/config", "config.json cannot be read", { where, cause });
   }

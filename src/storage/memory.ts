@@ -10,9 +10,9 @@ export function memoryStore(): Store {
   return {
     name: "memory",
     get: async (key) => get(key),
-    getRange: async (key, start, end) => get(key).slice(start, end),
+    getRange: async (key, start, end) => new Uint8Array(get(key).subarray(start, end)),
     size: async (key) => values.get(key)?.length,
-    put: async (key, bytes) => void values.set(key, bytes.slice()),
+    put: async (key, bytes) => void values.set(key, new Uint8Array(bytes)),
     async append(key, bytes) {
       const old = values.get(key) ?? new Uint8Array();
       const joined = new Uint8Array(old.length + bytes.length);

@@ -1,5 +1,6 @@
 // Every reader of files that others write: good files to start from, and how one is read to its end.
 import { readFileSync } from "node:fs";
+import { parseJson } from "../../src/base/json.ts";
 import { openSource } from "../../src/formats/cursor.ts";
 import { openGguf } from "../../src/formats/gguf/gguf.ts";
 import { openLlama2c } from "../../src/formats/llama2c/llama2c.ts";
@@ -12,7 +13,9 @@ import type { TensorFile } from "../../src/formats/tensor-file.ts";
 import { openTorch } from "../../src/formats/torch/torch.ts";
 import { zipOf } from "../../src/formats/torch/zip.fixture.ts";
 import { placeOf, readZipDirectory } from "../../src/formats/torch/zip.ts";
+import { familyOf } from "../../src/models/families/index.ts";
 import { readOnnx } from "../../src/models/onnx/read.ts";
+import { readConfig } from "../../src/models/open.ts";
 import { parseConfig } from "../../src/models/parse-config.ts";
 import { weightShapes } from "../../src/models/weight-shapes.ts";
 import { memoryStore } from "../../src/storage/memory.ts";
@@ -104,6 +107,70 @@ const config = {
   window_layers: [true, false],
   experts: { n_experts: 4, k: 2, gating: "softmax", layers: [true, true] },
 };
+
+const sizes = {
+  hidden_size: 8,
+  num_attention_heads: 2,
+  num_hidden_layers: 2,
+  intermediate_size: 16,
+  vocab_size: 32,
+  max_position_embeddings: 64,
+};
+const llama = { ...sizes, num_key_value_heads: 1, rms_norm_eps: 1e-5, rope_theta: 10000 };
+const others = [
+  {
+    model_type: "gpt2",
+    n_embd: 8,
+    n_head: 2,
+    n_layer: 2,
+    vocab_size: 32,
+    n_positions: 16,
+    activation_function: "gelu_new",
+  },
+  {
+    ...sizes,
+    model_type: "gpt_neox",
+    rotary_pct: 0.25,
+    rotary_emb_base: 10000,
+    hidden_act: "gelu",
+    use_parallel_residual: true,
+  },
+  {
+    ...llama,
+    model_type: "llama",
+    hidden_act: "silu",
+    tie_word_embeddings: true,
+    rope_scaling: {
+      rope_type: "llama3",
+      factor: 8,
+      low_freq_factor: 1,
+      high_freq_factor: 4,
+      original_max_position_embeddings: 16,
+    },
+  },
+  {
+    ...llama,
+    model_type: "qwen2",
+    hidden_act: "silu",
+    use_sliding_window: true,
+    sliding_window: 16,
+    layer_types: ["full_attention", "sliding_attention"],
+  },
+  {
+    ...llama,
+    model_type: "gemma2",
+    head_dim: 4,
+    hidden_activation: "gelu_pytorch_tanh",
+    query_pre_attn_scalar: 4,
+    attn_logit_softcapping: 50,
+    final_logit_softcapping: 30,
+    sliding_window: 16,
+  },
+];
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
 
 /** A mutated header before the data of the good file, with its right length. */
 function framed(mutate: Mutate): Mutate {
@@ -226,6 +293,16 @@ export const readers: readonly Reader[] = [
     },
   },
   {
+    name: "config.json of other families",
+    seeds: others.map(json),
+    mutate: mutateJson,
+    read: (bytes) => {
+      const value = parsed(bytes);
+      if (!isRecord(value)) return;
+      weightShapes(readConfig(familyOf(value, "x"), value, "x", "seed"));
+    },
+  },
+  {
     name: "index of shards",
     seeds: [
       json({
@@ -243,7 +320,7 @@ export const readers: readonly Reader[] = [
 
 function parsed(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(Buffer.from(bytes).toString());
+    return parseJson(Buffer.from(bytes).toString());
   } catch {
     return undefined;
   }

@@ -140,7 +140,7 @@ function readArray(c: Cursor, depth: number): GgufValue {
   const made = typedArray(type, n);
   if (made === undefined) return Array.from({ length: n }, () => readValue(c, type, depth));
   // Fetched as a whole first, so that a repeated attempt does not begin to fill it.
-  const bytes = c.bytes(n * scalar!.bytes).slice();
+  const bytes = new Uint8Array(c.bytes(n * scalar!.bytes));
   const view = new DataView(bytes.buffer);
   const get = getters[type]!;
   for (let i = 0; i < n; i++) made[i] = get(view, i * scalar!.bytes);

@@ -26,7 +26,7 @@ export function parseLlama2cTokenizer(bytes: Uint8Array, where: string): Llama2c
       got: length,
       wanted: `at most ${maxPieceBytes} bytes`,
     });
-    pieces.push(c.bytes(length).slice());
+    pieces.push(new Uint8Array(c.bytes(length)));
   }
   return Object.freeze({ pieces, scores: Float32Array.from(scores), maxPieceBytes });
 }

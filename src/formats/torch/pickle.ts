@@ -221,9 +221,9 @@ const opcodes: Readonly<Record<number, (m: Machine) => void>> = {
   141: (m) => push(m, m.cursor.text(m.cursor.u64())), // BINUNICODE8
   84: (m) => push(m, m.cursor.text(m.cursor.u32())), // BINSTRING, of Python 2
   85: (m) => push(m, m.cursor.text(m.cursor.u8())), // SHORT_BINSTRING
-  66: (m) => push(m, m.cursor.bytes(m.cursor.u32()).slice()), // BINBYTES
-  67: (m) => push(m, m.cursor.bytes(m.cursor.u8()).slice()), // SHORT_BINBYTES
-  142: (m) => push(m, m.cursor.bytes(m.cursor.u64()).slice()), // BINBYTES8
+  66: (m) => push(m, new Uint8Array(m.cursor.bytes(m.cursor.u32()))), // BINBYTES
+  67: (m) => push(m, new Uint8Array(m.cursor.bytes(m.cursor.u8()))), // SHORT_BINBYTES
+  142: (m) => push(m, new Uint8Array(m.cursor.bytes(m.cursor.u64()))), // BINBYTES8
   93: (m) => push(m, container(m, [])), // EMPTY_LIST
   108: (m) => push(m, container(m, popMark(m))), // LIST
   97: (m) => append(m, [pop(m)]), // APPEND

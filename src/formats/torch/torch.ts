@@ -140,7 +140,7 @@ async function readTensor(source: Source, { ref, origin }: Placed): Promise<Tens
 /** The strided elements, in row-major order. */
 function gather(span: Uint8Array, { shape, stride }: TensorRef, width: number): Uint8Array {
   const size = sizeOf(shape);
-  const from = elements(span.byteOffset % width === 0 ? span : span.slice(), width);
+  const from = elements(span.byteOffset % width === 0 ? span : new Uint8Array(span), width);
   const out = elements(new Uint8Array(size * width), width);
   // Rows along the last axis; the other axes count like the digits of a number.
   const last = shape.length - 1;
