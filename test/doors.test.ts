@@ -14,25 +14,25 @@ test("the usual path", async () => {
 
 test("tensor", async () => {
   expect(await names(import("../src/tensor/index.ts"))).toMatchInlineSnapshot(
-    `"allocate bytesPerElement f32 narrowBF16 narrowF16 sizeOf tensor toFloat32 widenBF16 widenF16 zeros"`,
+    `"allocate blockTypes bytesPerElement f32 narrowBF16 narrowF16 sizeOf tensor toFloat32 widenBF16 widenBlocks widenF16 zeros"`,
   );
 });
 
 test("storage", async () => {
   expect(await names(import("../src/storage/index.ts"))).toMatchInlineSnapshot(
-    `"folderStore getText memoryStore putJson putText"`,
+    `"findSnapshot folderStore getText hubSettings memoryStore pullModel putJson putText"`,
   );
 });
 
 test("formats", async () => {
   expect(await names(import("../src/formats/index.ts"))).toMatchInlineSnapshot(
-    `"encodeSafetensors frameSafetensors parseSafetensorsHeader readModel readSafetensor readSafetensors readSafetensorsHeader writeModel writeSafetensors"`,
+    `"encodeSafetensors frameSafetensors openGguf openLlama2c openSafetensors openSharded openTensors openTorch parseIndex parseLlama2cTokenizer parseSafetensorsHeader readModel readSafetensor readSafetensors readSafetensorsHeader writeModel writeSafetensors"`,
   );
 });
 
 test("graph", async () => {
   expect(await names(import("../src/graph/index.ts"))).toMatchInlineSnapshot(
-    `"abs add and argmax avgPool cast clip concat constant conv2d crossEntropy cumsum div equal erf exp expand gather gelu geluTanh grad greater greaterEqual input interpret layerNorm less lessEqual log logSoftmax matmul max maxPool maximum mean min minimum mul neg not oneHot or pad pow print program relu reshape rmsNorm rsqrt scalar scatterAdd scatterAlong sigmoid sign silu slice softmax sqrt square squeeze sub sum takeAlong tanh topK transpose unsqueeze weight where"`,
+    `"abs acos acosh add and argmax asin asinh atan atanh avgPool bits cast ceil clip concat constant conv conv2d convTranspose cos cosh crossEntropy cumsum div equal erf exp expand floor gather gelu geluTanh grad greater greaterEqual input interpret isNan layerNorm less lessEqual log logSoftmax matmul max maxPool maxPoolPlaces maximum mean min minimum mul neg not oneHot or pad pow print program quotient relu remainder replace reshape rmsNorm round rsqrt scalar scatterAdd scatterAlong scatterInto sigmoid sign silu sin sinh slice softmax softplus sqrt square squeeze sub sum takeAlong tan tanh topK transpose truncate unsqueeze weight where"`,
   );
 });
 
@@ -50,13 +50,13 @@ test("nn", async () => {
 
 test("text", async () => {
   expect(await names(import("../src/text/index.ts"))).toMatchInlineSnapshot(
-    `"carrier countWords defaultShares documentsHash endContext endOfText externalDocuments fieldGuideFolder fieldGuideHash fileDocuments findDuplicates generatorContexts generators intlDocuments loadTokenizer machineDocuments mixture mixtureRows packRows pretokenize readFieldGuide rowStream splitOf splits startPacking trainBpe"`,
+    `"carrier chatPrompt chatTemplateOf countWords defaultShares documentsHash endContext endOfText externalDocuments fieldGuideFolder fieldGuideHash fileDocuments findDuplicates generatorContexts generators intlDocuments loadTokenizer machineDocuments mixture mixtureRows packRows pretokenize readFieldGuide rowStream scoreTokenizer splitOf splits startPacking trainBpe"`,
   );
 });
 
 test("models", async () => {
   expect(await names(import("../src/models/index.ts"))).toMatchInlineSnapshot(
-    `"checkWeights contextLosses findSite forward growModel hashModel initWeights largestRowBytes listOrganisms loadModel loadOrganism makeModel nextTokenLosses organismFolder organismsFolder parseConfig permutedModel residual saveModel site siteShape siteWidth sites sitesOf trainingProgram unembed weightInputs weightShapes"`,
+    `"bindWeights blockErrors centreUnembed centreWritingWeights checkConfig checkWeights contextLosses editModel editStack findSite foldNorms foldValueBiases forward fromStored growModel hashModel hashTensor initWeights keyValueHeads largestRowBytes listOrganisms loadModel loadOrganism makeModel nextTokenLosses openModel organismFolder organismsFolder parseConfig parseEdit parseStack permutedModel processingKinds pushEdit readWeight readWidened redoEdit residual resolveModel saveModel site siteShape siteWidth sites sitesOf trainingProgram undoEdit unembed viewStack weightInputs weightShapes widenPlan widenedCopy"`,
   );
 });
 
