@@ -110,6 +110,7 @@ test("translators before any step are the plain lens, and one step lowers the lo
 });
 
 test("field-1l: the lens after its last block is the model, the one before its first is not", async () => {
+  const organism = await loadOrganism("field-1l");
   const text =
     "The contract shall remain in force until it is terminated by either of the parties.";
   const ids = organism.tokenizer!.encode(text);
