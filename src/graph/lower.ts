@@ -1,12 +1,12 @@
 // How values become an ONNX model: one op entry at a time, names in order, constants kept once.
 import { fail } from "../base/errors.ts";
 import {
+  changed,
   type ExternalData,
   externalInitializer,
   initializer,
   type NodeSpec,
   type PortSpec,
-  renamedTensor,
   writeModel,
 } from "../formats/onnx/model.ts";
 import type { TensorProto } from "../formats/onnx/onnx_pb.ts";
@@ -97,7 +97,7 @@ function emitter(
       },
       raw(from) {
         const name = `raw:${initializers.length}`;
-        initializers.push(renamedTensor(name, from));
+        initializers.push(changed(from, { name }));
         return name;
       },
       constant(from) {

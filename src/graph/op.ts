@@ -72,8 +72,16 @@ export function defineOp<A extends object>(op: Op<A>): Maker<A> {
   table.set(op.name, op as unknown as Op);
   return (inputs, attrs) => {
     const { shape, dtype } = op.infer(inputs, attrs);
+    check(shape.every(isSize), "shape/static", `${op.name}: sizes are whole numbers`, {
+      got: `[${shape.join(", ")}]`,
+      wanted: "non-negative integers",
+    });
     return newValue({ op: op.name, inputs, attrs: attrs as Value["attrs"], shape, dtype });
   };
+}
+
+function isSize(n: number): boolean {
+  return Number.isSafeInteger(n) && n >= 0;
 }
 
 /** The entry that made a value; undefined for inputs, constants and weights. */

@@ -4,8 +4,9 @@ import { fromCells, toCells } from "./cells.ts";
 import { opOf, withInputs } from "./op.ts";
 import { mul } from "./ops/arithmetic.ts";
 import { expand, reshape, sum } from "./ops/broadcast.ts";
-import { concat, pad, slice, transpose } from "./ops/layout.ts";
+import { concat, pad, transpose } from "./ops/layout.ts";
 import { type MatmulAttrs, matmul } from "./ops/matmul.ts";
+import { partOfProduct } from "./parts.ts";
 import { sameShape } from "./shape.ts";
 import { constant, constantNumber, isFloat, type Value } from "./value.ts";
 import { viewedLeaf, viewOf } from "./view.ts";
@@ -70,22 +71,18 @@ function shortenView(value: Value): Value | undefined {
 }
 
 /**
- * x · (columns of W) = (x · W)'s columns, where other products read other columns: a weight that
+ * x · (part of W) = part of (x · W), where other products read other parts: a weight that
  * holds queries, keys and values is not copied apart, and is read once.
  */
 function sliceAfterProduct(value: Value, around: Around): Value | undefined {
   if (value.op !== "matmul") return undefined;
-  const attrs = value.attrs as unknown as MatmulAttrs;
+  const { transA, transB, alpha } = value.attrs as unknown as MatmulAttrs;
   const [x, part] = value.inputs as [Value, Value];
-  const [W] = part.inputs;
-  if (part.op !== "slice" || W!.shape.length !== 2 || x.shape.length !== 2) return undefined;
-  if (W!.op !== "weight" && W!.op !== "input") return undefined;
-  if (around.users(W!).filter((op) => op === "slice").length < 2) return undefined;
-  const { starts, ends, steps } = part.attrs as Record<string, readonly number[]>;
-  const columns = attrs.transB ? 0 : 1;
-  if (part.shape[1 - columns] !== W!.shape[1 - columns] || steps![columns] !== 1) return undefined;
-  const range = { axis: 1, start: starts![columns]!, end: ends![columns]! };
-  return slice(matmul(x, W!, attrs), range);
+  if (transA || x.shape.length !== 2 || part.shape.length !== 2) return undefined;
+  const found = partOfProduct(part, transB ? 1 : 0);
+  if (found === undefined) return undefined;
+  if (around.users(found.sliced).filter((op) => op === "slice").length < 2) return undefined;
+  return found.make(x, alpha);
 }
 
 const broadcasting = new Set([

@@ -46,6 +46,20 @@ test("three parts of one matrix are three parts of one product", () => {
   expect(interpret(simple, feeds)).toEqual(interpret(outputs, feeds));
 });
 
+test("parts that alternate by head are parts of one product too", () => {
+  const W = reshape(stored([12, 6]), [2, 3, 2, 6]);
+  const parts = [0, 1, 2].map((i) => {
+    const heads = reshape(slice(W, { axis: 1, start: i, end: i + 1 }), [2, 2, 6]);
+    return matmul(x, reshape(transpose(transpose(heads, [0, 2, 1]), [1, 0, 2]), [6, 4]));
+  });
+  expect(ops(parts).filter((op) => op === "matmul")).toHaveLength(1);
+  expect(ops(parts)).not.toContain("transpose");
+  const feeds = { x: numbers([5, 6]), W: numbers([12, 6]) };
+  const outputs = Object.fromEntries(parts.map((part, i) => [`${i}`, part]));
+  const simple = Object.fromEntries(simplify(parts).map((part, i) => [`${i}`, part]));
+  expect(interpret(simple, feeds)).toEqual(interpret(outputs, feeds));
+});
+
 test("any chain of reshapes and transposes of a weight keeps its numbers and never grows", () => {
   const shapes = [[24], [4, 6], [2, 3, 4], [3, 2, 2, 2], [1, 24], [4, 1, 6], [2, 12], [6, 2, 2]];
   const step = fc.oneof(

@@ -77,7 +77,7 @@ function reshaped(dims: readonly Dim[], shape: readonly number[]): Dim[] | undef
     }
     // Each new axis is taken from the front of one joined axis.
     if (left === undefined || left.size % size !== 0) return undefined;
-    const rest = left.size / size;
+    const rest: number = left.size / size;
     out.push({ size, stride: left.stride * rest });
     at += rest === 1 ? 1 : 0;
     left = rest === 1 ? from[at] : { size: rest, stride: left.stride };

@@ -114,7 +114,10 @@ export function leadingStretch(
       first += step.start * stridesOf(now)[step.axis]!;
     }
     now = next(now, step);
-    if (step.kind === "slice") taken = { first, shape: now, rest: steps.slice(i + 1) };
+    if (step.kind !== "slice") continue;
+    // What is reshaped next needs no axes of size 1 in front.
+    const plain = steps[i + 1]?.kind === "reshape" ? now.findIndex((n) => n !== 1) : 0;
+    taken = { first, shape: now.slice(Math.max(plain, 0)), rest: steps.slice(i + 1) };
   }
   return taken;
 }

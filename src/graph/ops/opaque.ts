@@ -1,5 +1,6 @@
 // ONNX nodes that we do not understand, kept as they were read: they run, and nothing goes back through them.
 import { fail } from "../../base/errors.ts";
+import { changed } from "../../formats/onnx/model.ts";
 import {
   type AttributeProto,
   AttributeProto_AttributeType,
@@ -150,22 +151,21 @@ function freeNames(graph: GraphProto): Set<string> {
 function renameInside(proto: AttributeProto, outer: ReadonlyMap<string, string>): AttributeProto {
   const { GRAPH, GRAPHS } = AttributeProto_AttributeType;
   if (proto.type !== GRAPH && proto.type !== GRAPHS) return proto;
-  return {
-    ...proto,
+  return changed(proto, {
     g: proto.g && renameGraph(proto.g, outer),
     graphs: proto.graphs.map((graph) => renameGraph(graph, outer)),
-  };
+  });
 }
 
 function renameGraph(graph: GraphProto, outer: ReadonlyMap<string, string>): GraphProto {
   const rename = (name: string) => outer.get(name) ?? name;
-  return {
-    ...graph,
-    node: graph.node.map((node) => ({
-      ...node,
-      input: node.input.map(rename),
-      attribute: node.attribute.map((inner) => renameInside(inner, outer)),
-    })),
-    output: graph.output.map((port) => ({ ...port, name: rename(port.name) })),
-  };
+  return changed(graph, {
+    node: graph.node.map((node) =>
+      changed(node, {
+        input: node.input.map(rename),
+        attribute: node.attribute.map((inner) => renameInside(inner, outer)),
+      }),
+    ),
+    output: graph.output.map((port) => changed(port, { name: rename(port.name) })),
+  });
 }
