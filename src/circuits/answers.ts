@@ -35,7 +35,8 @@ export function checkAnswers(model: Model, tokens: Tensor, answers: Answers): vo
   checkTokens(model.config, tokens);
   const [rows, pos] = tokens.shape as [number, number];
   const { d_vocab } = model.config;
-  for (const [what, list] of Object.entries(answers) as [string, ArrayLike<number>?][]) {
+  for (const what of ["right", "wrong", "at"] as const) {
+    const list = answers[what];
     if (list === undefined) continue;
     const end = what === "at" ? pos : d_vocab;
     const low = what === "at" ? -pos : 0;

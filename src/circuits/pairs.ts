@@ -43,10 +43,11 @@ export interface Setting {
 export async function settingOf(
   model: Model,
   backend: Backend,
-  { clean, corrupted, ...answers }: PromptPairs,
+  { clean, corrupted, right, wrong, at }: PromptPairs,
   direction: Direction,
   { unrelated, draws = 2, seed = 0 }: ControlOptions,
 ): Promise<Setting> {
+  const answers = { right, wrong, at };
   for (const other of [corrupted, ...(unrelated ?? [])])
     check(
       other.shape.join() === clean.shape.join(),

@@ -5,7 +5,7 @@ import { type Cache, patch, runWithCache } from "../hooks/index.ts";
 import { findSite, type Model, site as siteOf, siteShape, siteWidth } from "../models/index.ts";
 import { type Backend, rowsPerRun } from "../runtime/index.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
-import { logitDifferences } from "./answers.ts";
+import { type Answers, logitDifferences } from "./answers.ts";
 import type { Figure } from "./figure.ts";
 import {
   type ControlOptions,
@@ -105,7 +105,7 @@ export async function patchingSweep(
         model,
         backend,
         repeated(setting.base, some.length),
-        repeatedAnswers(setting.answers, some.length, rows),
+        repeatedAnswers(setting.answers, some.length),
         {
           interventions: [
             patch(wire, tensor("float32", [some.length * rows, ...shape.slice(1)], value)),
@@ -157,14 +157,10 @@ export function repeated(tokens: Tensor<"int32">, times: number): Tensor<"int32"
   return tensor("int32", [times * rows, pos], data);
 }
 
-export function repeatedAnswers<T extends object>(answers: T, times: number, rows: number): T {
-  const all = Object.entries(answers).map(
-    ([name, list]: [string, ArrayLike<number> | undefined]) => [
-      name,
-      list && Array.from({ length: times * rows }, (_, i) => list[i % rows]!),
-    ],
-  );
-  return Object.fromEntries(all) as T;
+export function repeatedAnswers({ right, wrong, at }: Answers, times: number): Answers {
+  const again = (list: ArrayLike<number>): number[] =>
+    Array.from({ length: times * list.length }, (_, i) => list[i % list.length]!);
+  return { right: again(right), wrong: wrong && again(wrong), at: at && again(at) };
 }
 
 function counted(n: number): number[] {

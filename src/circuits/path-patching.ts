@@ -88,7 +88,7 @@ export async function pathPatching(
     const some = jobs.slice(start, start + atOnce);
     const n = some.length;
     const tokens = repeated(setting.base, n);
-    const answers = repeatedAnswers(setting.answers, n, rows);
+    const answers = repeatedAnswers(setting.answers, n);
     const value = (
       wire: string,
       change: (part: Float32Array, job: number, shape: readonly number[]) => void,
