@@ -48,6 +48,7 @@ export {
 export { trainingProgram } from "./grow-program.ts";
 export { initWeights } from "./init.ts";
 export { nextTokenLosses } from "./loss.ts";
+export * from "./onnx/index.ts";
 export { fromStored, type OpenOptions, openModel } from "./open.ts";
 export { listOrganisms, loadOrganism, organismFolder, organismsFolder } from "./organisms.ts";
 export { type BoundWeights, bindWeights, readWeight, weightInputs } from "./parameters.ts";

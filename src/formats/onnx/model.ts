@@ -142,9 +142,10 @@ export function initializer(name: string, tensor: Tensor): TensorProto {
   });
 }
 
-/** The same initializer under another name. */
-export function renamedTensor(name: string, from: TensorProto): TensorProto {
-  return create(TensorProtoSchema, { ...from, name });
+/** A message with other fields; what it does not set stays unset. */
+export function changed<M extends object>(message: M, fields: Partial<M>): M {
+  // Unset fields live on the prototype: spreading would lose them.
+  return Object.assign(Object.create(Object.getPrototypeOf(message)), message, fields);
 }
 
 /** An initializer whose data lie in another file, such as a tensor of a `.safetensors`. */

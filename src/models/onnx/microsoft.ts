@@ -4,7 +4,7 @@ import type { Value } from "../../graph/value.ts";
 import { attend, joinHeads, rotate, splitHeads } from "./attend.ts";
 import { arg, type Call, flag, int, ints, type OnnxOp, real, reals, text } from "./call.ts";
 import { conv } from "./convolve.ts";
-import { microsoft, range, wholes } from "./entries.ts";
+import { entry, microsoft, range, wholes } from "./entries.ts";
 import { gemm } from "./linear.ts";
 
 function fusedMatMul(call: Call): Value {
@@ -187,7 +187,7 @@ export const fused: readonly OnnxOp[] = [
   microsoft("QuickGelu", quickGelu),
   microsoft("SkipLayerNormalization", (call) => skipNorm(call, true), "no mean and deviation"),
   microsoft("SkipSimplifiedLayerNormalization", (call) => skipNorm(call, false), "no deviation"),
-  microsoft("EmbedLayerNormalization", embedLayerNorm),
+  entry("EmbedLayerNormalization", ["int32"], embedLayerNorm, { domain: "com.microsoft" }),
   microsoft("Attention", attention, "masks [batch, keys]; no rotary positions"),
   microsoft("MultiHeadAttention", multiHead, "masks [batch, keys]; nothing packed"),
   microsoft("RotaryEmbedding", rotary),

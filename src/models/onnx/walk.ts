@@ -1,5 +1,6 @@
 // How the nodes of a graph are read one after another: by the table, by looking inside, or untouched.
 import { check, fail, isError } from "../../base/errors.ts";
+import { changed } from "../../formats/onnx/model.ts";
 import type {
   FunctionProto,
   GraphProto,
@@ -228,18 +229,19 @@ async function callFunction(
     else within.hide(name, bound.hidden);
   });
   const given = new Map([...body.attributeProto, ...node.attribute].map((a) => [a.name, a]));
-  const nodes = body.node.map((inner) => ({
-    ...inner,
-    // An input that the call leaves out is left out inside, too.
-    input: inner.input.map((name) =>
-      body.input.includes(name) && within.get(name) === undefined ? "" : name,
-    ),
-    attribute: inner.attribute.flatMap((attribute) => {
-      if (attribute.refAttrName === "") return [attribute];
-      const found = given.get(attribute.refAttrName);
-      return found === undefined ? [] : [{ ...found, name: attribute.name }];
+  const nodes = body.node.map((inner) =>
+    changed(inner, {
+      // An input that the call leaves out is left out inside, too.
+      input: inner.input.map((name) =>
+        body.input.includes(name) && within.get(name) === undefined ? "" : name,
+      ),
+      attribute: inner.attribute.flatMap((attribute) => {
+        if (attribute.refAttrName === "") return [attribute];
+        const found = given.get(attribute.refAttrName);
+        return found === undefined ? [] : [changed(found, { name: attribute.name })];
+      }),
     }),
-  }));
+  );
   const opsets = Object.fromEntries(
     body.opsetImport.map(({ domain, version }) => [domain, Number(version)]),
   );
@@ -271,9 +273,11 @@ async function leaveUntouched(
   const hidden = gather(scope, node);
   const used = [...new Set(hidden.nodes.map(({ domain }) => domain))];
   const versions = Object.fromEntries(used.map((domain) => [domain, opsets[domain] ?? 1]));
+  // Whether ONNX Runtime knows the operator is found out before anything is built on it.
+  const standard = (node.domain === "" || node.domain === "ai.onnx") && changes.has(node.opType);
   for (const name of node.output.filter((output) => output !== "")) {
     let found = shapeOf(name);
-    if (found === undefined) {
+    if (found === undefined || !standard) {
       walk.backend ??= ortBackend({ threads: 1 });
       found = await probe(hidden, name, versions, walk.backend);
     }
