@@ -27,6 +27,10 @@ const verbs: Readonly<Record<string, { summary: string; load: () => Promise<Verb
     summary: "what a model makes of a prompt, at any site, without and with interventions",
     load: () => import("./run.ts"),
   },
+  generate: {
+    summary: "let a model write on, with interventions on the prompt, on new tokens, or on both",
+    load: () => import("./generate.ts"),
+  },
   record: {
     summary: "write a site's activations over texts to shards",
     load: () => import("./record.ts"),

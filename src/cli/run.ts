@@ -1,40 +1,30 @@
 // micrographia run: what a model makes of a prompt, read at any site, without and with interventions.
-import { readFile } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
 import type { Command } from "commander";
-import { check, fail } from "../base/errors.ts";
-import { readSafetensorsHeader } from "../formats/safetensors.ts";
-import {
-  ablate,
-  type Intervention,
-  openInterventions,
-  parseInterventions,
-  steer,
-} from "../hooks/index.ts";
+import { check } from "../base/errors.ts";
 import { ortBackend } from "../runtime/index.ts";
-import { folderStore } from "../storage/folder.ts";
 import { exit } from "./exit.ts";
 import { number } from "./format.ts";
+import {
+  askedInterventions,
+  type InterventionOptions,
+  interventionOptions,
+  several,
+} from "./interventions.ts";
 import { print } from "./job.ts";
 import { findModel } from "./models.ts";
 import { type CommonOptions, commonOptions, positive } from "./options.ts";
 import { heatMap, sideBySide, strip, tokenLabel } from "./picture.ts";
 import { type Effect, type RunReport, runReport, type SiteReport } from "./run-report.ts";
 
-interface Options extends CommonOptions {
+interface Options extends CommonOptions, InterventionOptions {
   prompt: string;
   site: string[];
-  intervene?: string;
-  ablate: string[];
-  steer: string[];
   feed: string[];
   top: number;
 }
 
-const several = (text: string, before: string[]): string[] => [...before, text];
-
 export function define(command: Command): Command {
-  return commonOptions(command)
+  const described = commonOptions(command)
     .argument("<model>", "a bundled organism, one of the project folder, a folder, or a hub id")
     .requiredOption("--prompt <text>", "what it reads")
     .option(
@@ -42,15 +32,8 @@ export function define(command: Command): Command {
       "where to look, e.g. blocks.*.attn.hook_pattern; may be repeated",
       several,
       [],
-    )
-    .option("--intervene <file>", "a JSON list of interventions")
-    .option("--ablate <site>", "put zeros there; may be repeated", several, [])
-    .option(
-      "--steer <site:coef:file>",
-      "add a direction, from .json or .safetensors[#tensor]",
-      several,
-      [],
-    )
+    );
+  return interventionOptions(described)
     .option("--feed <name=prompt>", "another prompt whose values interventions read", several, [])
     .option("--top <n>", "how many next tokens", positive, 5);
 }
@@ -58,7 +41,7 @@ export function define(command: Command): Command {
 export async function run(reference: string, options: Options): Promise<number> {
   const { prompt, out, threads, top, seed, json } = options;
   const model = await findModel(reference, out);
-  const interventions = await asked(options);
+  const interventions = await askedInterventions(options);
   const backend = ortBackend({ threads });
   try {
     const report = await runReport(model, backend, {
@@ -76,74 +59,6 @@ export async function run(reference: string, options: Options): Promise<number> 
   } finally {
     await backend.release();
   }
-}
-
-/** All that was asked for, in this order: the file, ablations, steers. */
-async function asked({
-  intervene,
-  ablate: ablated,
-  steer: steered,
-}: Options): Promise<Intervention[]> {
-  const list: Intervention[] = [];
-  if (intervene !== undefined) {
-    const text = await textOf(intervene);
-    list.push(
-      ...(await openInterventions(
-        parseInterventions(text),
-        folderStore(dirname(resolve(intervene))),
-      )),
-    );
-  }
-  list.push(...ablated.map((site) => ablate(site)));
-  for (const text of steered) list.push(await steerOf(text));
-  return list;
-}
-
-/** `SITE:COEF:FILE`, the file a JSON list of numbers or `.safetensors`, with `#TENSOR` where it has several. */
-async function steerOf(text: string): Promise<Intervention> {
-  const match = /^([^:]+):([^:]+):(.+)$/.exec(text);
-  const coefficient = Number(match?.[2]);
-  if (match === null || match[2]!.trim() === "" || !Number.isFinite(coefficient))
-    return fail("option/unknown", "--steer takes a site, a coefficient and a file", {
-      got: text,
-      wanted: "e.g. blocks.0.hook_resid_post:2.5:direction.safetensors#happy",
-    });
-  const [path, named] = match[3]!.split("#") as [string, string?];
-  if (!path.endsWith(".safetensors")) {
-    let values: unknown;
-    try {
-      values = JSON.parse(await textOf(path));
-    } catch (cause) {
-      if ((cause as { code?: string }).code?.includes("/")) throw cause;
-      fail("option/unknown", "a direction is a JSON list of numbers, or a .safetensors", {
-        where: path,
-        cause,
-      });
-    }
-    return steer(match[1]!, { values: values as number[] }, coefficient);
-  }
-  const store = folderStore(dirname(resolve(path)));
-  const file = basename(path);
-  const names = [...(await readSafetensorsHeader(store, file)).entries.keys()];
-  check(
-    named !== undefined || names.length === 1,
-    "option/unknown",
-    "the file has several tensors",
-    {
-      where: path,
-      got: names.slice(0, 8).join(", "),
-      wanted: `${path}#${names[0]}`,
-    },
-  );
-  const direction = { file, tensor: named ?? names[0]! };
-  const [opened] = await openInterventions([steer(match[1]!, direction, coefficient)], store);
-  return opened!;
-}
-
-function textOf(path: string): Promise<string> {
-  return readFile(path, "utf8").catch((cause) =>
-    fail("storage/missing", "this file cannot be read", { where: path, cause }),
-  );
 }
 
 function split(text: string): [string, string] {

@@ -11,6 +11,7 @@ import {
 import { folderStore } from "../storage/folder.ts";
 import { getText, type Store } from "../storage/store.ts";
 import { toFloat32 } from "../tensor/half.ts";
+import type { TokenizerConfig } from "../text/specials.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { hashModel, loadModel } from "./checkpoint.ts";
 import type { Model, ModelConfig } from "./config.ts";
@@ -213,7 +214,12 @@ function isTwin({ tied }: ModelConfig, name: string): boolean {
 
 async function tokenizerIn(store: Store, prefix: string): Promise<Tokenizer | undefined> {
   const key = `${prefix}tokenizer.json`;
-  return (await store.size(key)) === undefined
-    ? undefined
-    : loadTokenizer(await getText(store, key));
+  if ((await store.size(key)) === undefined) return undefined;
+  // Says what stands around a text, where there is such a file.
+  const settings = `${prefix}tokenizer_config.json`;
+  const config =
+    (await store.size(settings)) === undefined
+      ? undefined
+      : (parseJson(await getText(store, settings)) as TokenizerConfig);
+  return loadTokenizer(await getText(store, key), { config });
 }
