@@ -105,6 +105,10 @@ test("what has no place, no difference or no path is refused with the reason", a
   expect(await code(patchingSweep(model, ort, pairs, { ...noising, site: "pattern" }))).toBe(
     "site/axes",
   );
+  const beyond = { ...noising, by: ["position"], positions: [6] } as const;
+  expect(await code(patchingSweep(model, ort, pairs, beyond))).toBe("circuits/sweep");
+  const nobody = { direction: "noising", to: [{ layer: 1, head: 2, input: "k" }] } as const;
+  expect(await code(pathPatching(model, ort, pairs, nobody))).toBe("circuits/path");
   const to = [{ layer: 0, head: 0, input: "q" }] as const;
   expect(await code(pathPatching(model, ort, pairs, { direction: "noising", to }))).toBe(
     "circuits/path",

@@ -65,12 +65,18 @@ export async function patchingSweep(
   const [rows, pos] = pairs.clean.shape as [number, number];
   const every = layers ?? Array.from({ length: config.n_layers }, (_, layer) => layer);
   const wires = every.map((layer) => siteOf(site, layer));
+  check(wires.length > 0, "circuits/sweep", "a sweep needs a layer", { got: layers });
   for (const wire of wires) siteWidth(config, wire);
   const axes = findSite(config, wires[0]!).row.axes;
   const headAxis = axes.findIndex((axis) => axis === "head" || axis === "key_head");
   check(!by.includes("head") || headAxis > 0, "circuits/sweep", `${site} has no heads`, {
     got: axes.join(", "),
     wanted: "z, q, k, v or result",
+  });
+  const odd = positions?.find((at) => !Number.isInteger(at) || at < 0 || at >= pos);
+  check(odd === undefined, "circuits/sweep", "there is no such position", {
+    got: odd,
+    wanted: `0 to ${pos - 1}`,
   });
   const shape = siteShape(config, wires[0]!, { batch: rows, pos });
   const places = (by.includes("position") ? (positions ?? counted(pos)) : [undefined]).flatMap(

@@ -2,6 +2,7 @@
 import { check } from "../base/errors.ts";
 import { type Context, throwIfStopped } from "../base/progress.ts";
 import { type Cache, type Intervention, patch, runWithCache } from "../hooks/index.ts";
+import { keyValueHeads } from "../models/config.ts";
 import { type Model, site, siteShape } from "../models/index.ts";
 import { type Backend, rowsPerRun } from "../runtime/index.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
@@ -64,6 +65,13 @@ export async function pathPatching(
     { got: senders, wanted: `heads in layers before ${last}` },
   );
   const receiving = to === "logits" ? [] : to;
+  for (const one of receiving) {
+    const most = one.input === "q" ? n_heads : keyValueHeads(config);
+    check(one.head >= 0 && one.head < most, "circuits/path", "there is no such head to receive", {
+      got: one,
+      wanted: `${one.input} of heads 0 to ${most - 1}`,
+    });
+  }
   const inputs = [...new Set(receiving.map(({ layer, input }) => site(input, layer)))];
   const held = Array.from({ length: n_layers }, (_, layer) => site("z", layer));
   const frozen =

@@ -1,4 +1,5 @@
 // Which tokens does a head connect, read off its weights: who looks for whom (QK), and what that raises (OV)?
+import { check } from "../base/errors.ts";
 import { random } from "../base/random.ts";
 import {
   cast,
@@ -61,6 +62,10 @@ export async function tokenCircuit(
   { layer, head, circuit, k = 20, scale = "embedding", draws = 2, seed = 0 }: TokenCircuitOptions,
 ): Promise<TokenCircuit> {
   const { config } = model;
+  check(head >= 0 && head < config.n_heads, "site/head", "there is no such head", {
+    got: head,
+    wanted: `0 to ${config.n_heads - 1}`,
+  });
   const { Q, K, V, O } = await readHeads(model, layer);
   const rng = random(seed).stream(`${circuit} ${layer} ${head}`);
   const E = await embeddings(model, scale);
