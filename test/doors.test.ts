@@ -56,7 +56,7 @@ test("text", async () => {
 
 test("models", async () => {
   expect(await names(import("../src/models/index.ts"))).toMatchInlineSnapshot(
-    `"bindWeights blockErrors centreUnembed centreWritingWeights checkConfig checkWeights contextLosses editModel editStack findSite foldNorms foldValueBiases forward fromStored growModel hashModel hashTensor initWeights keyValueHeads largestRowBytes listOrganisms loadModel loadOrganism makeModel nextTokenLosses openModel organismFolder organismsFolder parseConfig parseEdit parseStack permutedModel processingKinds pushEdit readWeight readWidened redoEdit residual resolveModel saveModel site siteShape siteWidth sites sitesOf trainingProgram undoEdit unembed viewStack weightInputs weightShapes widenPlan widenedCopy"`,
+    `"bindWeights blockErrors captureOnnx centreUnembed centreWritingWeights changeOnnx checkConfig checkWeights claims contextLosses editModel editStack findOnnxOp findSite foldNorms foldValueBiases forward fromStored gradOnnx growModel hashModel hashTensor initWeights keyValueHeads largestRowBytes listOnnx listOrganisms loadModel loadOrganism makeModel nextTokenLosses onnxOps onnxPorts onnxValue openModel organismFolder organismsFolder parseConfig parseEdit parseStack permutedModel processingKinds pushEdit readOnnx readWeight readWidened redoEdit residual resolveModel saveModel site siteShape siteWidth sites sitesOf trainingProgram undoEdit unembed viewStack weightInputs weightShapes widenPlan widenedCopy writeOnnx"`,
   );
 });
 

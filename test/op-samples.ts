@@ -324,7 +324,7 @@ function pooled(make: typeof maxPool): Draw {
 const anyConv = fc
   .record({
     rank: fc.integer({ min: 1, max: 3 }),
-    sizes: fc.array(fc.integer({ min: 3, max: 5 }), { minLength: 3, maxLength: 3 }),
+    sizes: fc.array(fc.integer({ min: 3, max: 4 }), { minLength: 3, maxLength: 3 }),
     kernel: fc.array(fc.integer({ min: 1, max: 2 }), { minLength: 3, maxLength: 3 }),
     stride: fc.integer({ min: 1, max: 2 }),
     dilation: fc.integer({ min: 1, max: 2 }),
@@ -336,7 +336,8 @@ const anyConv = fc
     seed,
   })
   .map(({ rank, sizes, kernel, ...rest }) => ({
-    image: sizes.slice(0, rank),
+    // Differences cost a run an element: volumes stay small.
+    image: sizes.slice(0, rank).map((n) => (rank === 3 ? 3 : n)),
     kernel: kernel.slice(0, rank),
     ...rest,
   }));
