@@ -65,12 +65,32 @@ def make(case, only_sites=False):
     for extra in set(os.listdir(folder)) - {"config.json", "model.safetensors"}:
         os.remove(os.path.join(folder, extra))
 
+    def logits(m, tokens, mask=None):
+        more = {}
+        if mask is not None:
+            more["attention_mask"] = mask
+            if family != "opt":
+                more["position_ids"] = positions(mask)
+        return run(m, tokens, **more).logits
+
+    def cached(m, long):
+        first = m(long[:, :8], use_cache=True)
+        return m(long[:, 8:11], past_key_values=first.past_key_values, use_cache=True).logits
+
+    of = lambda tokens: lens_sites(model, case, folder, tokens) if lens else own_sites(model, tokens)
+    source = "TransformerLens" if lens else "Hugging Face"
+    draw_all(case, folder, (model, wide), run=logits, cached=cached, sites=of, source=source)
+
+
+def draw_all(case, folder, models, *, run, cached, sites, source):
+    """Every cell of one model, with tokens drawn here, into reference.safetensors."""
     rng = torch.Generator().manual_seed(7)
     draw = lambda *shape: torch.randint(3, 48, shape, generator=rng)
-    out, meta = {}, {}
+    out, meta = {}, {"sites": source}
 
     def both(name, of):
-        narrow, exact = of(model), of(wide)
+        with torch.no_grad():
+            narrow, exact = [of(m) for m in models]
         out[name] = narrow.float()
         far = (narrow.double() - exact).abs().max().item()
         # In float64 Hugging Face makes NaN of rows that see nothing, and they spread.
@@ -78,36 +98,31 @@ def make(case, only_sites=False):
 
     tokens = draw(2, 8)
     out["tokens"] = tokens
-    both("logits", lambda m: run(m, tokens).logits)
+    both("logits", lambda m: run(m, tokens))
     meta["std"] = repr(out["logits"].std().item())
     assert out["logits"].std() >= 1, f"{case}: logits are too small: {out['logits'].std()}"
 
     pad, mask = draw(2, 9), torch.ones(2, 9, dtype=torch.long)
     pad[0, :3], mask[0, :3] = 0, 0
-    more = {} if family == "opt" else {"position_ids": positions(mask)}
     out["pad.tokens"], out["pad.mask"] = pad, mask
     # Nothing is promised where there is no token.
     real = lambda logits: torch.where(mask[..., None] == 1, logits, torch.zeros_like(logits))
-    both("pad.logits", lambda m: real(run(m, pad, attention_mask=mask, **more).logits))
+    both("pad.logits", lambda m: real(run(m, pad, mask)))
 
     long = draw(1, 15)
     out["long.tokens"] = long
-    both("long.logits", lambda m: run(m, long).logits)
-
-    def cached(m):
-        with torch.no_grad():
-            first = m(long[:, :8], use_cache=True)
-            return m(long[:, 8:11], past_key_values=first.past_key_values, use_cache=True).logits
-
-    both("cache.logits", cached)
+    both("long.logits", lambda m: run(m, long))
+    both("cache.logits", lambda m: cached(m, long))
 
     out["site.tokens"] = tokens[:1, :6]
-    sites = lens_sites(model, case, folder, tokens[:1, :6]) if lens else own_sites(model, tokens[:1, :6])
-    meta["sites"] = "TransformerLens" if lens else "Hugging Face"
-    out.update({f"site:{k}": v.float() for k, v in sites.items()})
-    out = {k: (v.int() if v.dtype == torch.int64 else v).contiguous() for k, v in out.items()}
-    save_file(out, os.path.join(folder, "reference.safetensors"), metadata=meta)
-    print(case, meta["sites"], f"std {float(meta['std']):.2f}", meta["distance logits"])
+    out.update({f"site:{k}": v.float() for k, v in sites(tokens[:1, :6]).items()})
+    save(out, os.path.join(folder, "reference.safetensors"), meta)
+    print(case, source, f"std {float(meta['std']):.2f}", meta["distance logits"])
+
+
+def save(tensors, path, metadata=None):
+    narrow = {k: (v.int() if v.dtype == torch.int64 else v).contiguous() for k, v in tensors.items()}
+    save_file(narrow, path, metadata=metadata)
 
 
 def own_sites(model, tokens):
