@@ -154,6 +154,25 @@ describe("a small model with a free batch", () => {
   });
 });
 
+test("ones that multiply, and an exponent, can be changed and have a gradient", async () => {
+  const bytes = modelOf(
+    [
+      { op: "Mul", inputs: ["x", "ones"], outputs: ["h"] },
+      { op: "Pow", inputs: ["h", "two"], outputs: ["y"] },
+    ],
+    [port("x", [2])],
+    [port("y", [2])],
+    { initializers: [initializer("ones", f32([2], [1, 1])), initializer("two", f32([], [2]))] },
+  );
+  const model = await readOnnx(bytes);
+  const feeds = { x: f32([2], [3, 4]) };
+  const grads = interpret(gradOnnx(model, sum(model.outputs.y!), ["ones", "two"]), feeds);
+  close(grads.ones, [18, 32]); // 2 · x · x
+  close(grads.two, [9 * Math.log(3) + 16 * Math.log(4)]);
+  const changed = changeOnnx(model, { ones: (v) => mul(v, 10), two: (v) => add(v, 1) });
+  close((await run(writeOnnx(changed), feeds)).y, [27_000, 64_000], 1);
+});
+
 test("what was worked out when the model was read cannot be changed in silence", async () => {
   const whole = (values: number[], shape: number[]) =>
     tensor("int64", shape, BigInt64Array.from(values, BigInt));

@@ -3,7 +3,7 @@
 import { fail } from "../../base/errors.ts";
 import type { GraphProto, NodeProto, TensorProto } from "../../formats/onnx/onnx_pb.ts";
 import { alias } from "../../graph/ops/opaque.ts";
-import type { Value } from "../../graph/value.ts";
+import { isFloat, type Value } from "../../graph/value.ts";
 
 /** Nodes whose result has a type that our values lack (int8, sequences): ORT keeps it to itself. */
 export interface Hidden {
@@ -41,7 +41,10 @@ export function newScope(names: Names, prefix = "", outer?: Scope): Scope {
     bind(name, value) {
       if (own.has(name)) fail("onnx/twice", `the name ${name} is given twice`, { where: name });
       // Two names for one value are told apart, so that either can be replaced or differentiated.
-      const mine = names.named.has(value) ? alias(value) : value;
+      // A constant behind a second name is not simplified away while the model is read: ones that
+      // multiply can still be replaced, and have a gradient.
+      const plain = value.op === "constant" && isFloat(value.dtype);
+      const mine = names.named.has(value) || plain ? alias(value) : value;
       names.named.add(mine);
       names.values.set(prefix + name, mine);
       own.set(name, { kind: "value", value: mine });
