@@ -5,8 +5,9 @@ import { actFns, type ModelConfig } from "./config.ts";
 type Rule = readonly [holds: (value: unknown) => boolean, wanted: string];
 
 const size: Rule = [(x) => Number.isSafeInteger(x) && (x as number) > 0, "a positive integer"];
-/** Lists are built with an entry a layer: a config that lies must not fill the memory. */
+/** Lists have an entry a layer, or an expert of a layer: a config that lies must not fill the memory. */
 const most = 1024;
+const mostExperts = 65_536;
 const flag: Rule = [(x) => typeof x === "boolean", "true or false"];
 const number: Rule = [(x) => typeof x === "number" && Number.isFinite(x), "a number"];
 const positive: Rule = [(x) => number[0](x) && (x as number) > 0, "a positive number"];
@@ -160,6 +161,16 @@ export function checkConfig(config: ModelConfig, where = config.name): void {
     got: n_layers,
     wanted: `at most ${most}`,
   });
+  check(
+    n_layers * (experts?.n_experts ?? 0) <= mostExperts,
+    "model/config",
+    "more experts than any model has",
+    {
+      where,
+      got: `${experts?.n_experts} in each of ${n_layers} layers`,
+      wanted: `at most ${mostExperts} in all`,
+    },
+  );
   check(n_heads % kv === 0, "model/config", "query heads do not divide among key heads", {
     where,
     got: `${n_heads} and ${kv}`,

@@ -5,7 +5,7 @@ import type { Store } from "../../src/storage/store.ts";
 import { mutant } from "./mutate.ts";
 import type { Reader } from "./readers.ts";
 
-/** A file of 1 kB may cost this much at most; each further byte `perByte`. */
+/** What a file of no size may cost, garbage included; each byte costs at most `perByte` more. */
 const baseBytes = 8 * 2 ** 20;
 const perByte = 256;
 /** Microseconds of work, not of waiting: the machine may be busy. */
@@ -33,7 +33,7 @@ export async function fuzz(reader: Reader, from: number, to: number): Promise<Ou
       throw new Error(`${reader.name}: input ${i} of ${bytes.length} bytes takes too long`);
     const after = process.memoryUsage();
     const grown = after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers;
-    if (grown > baseBytes + perByte * bytes.length)
+    if (grown > (reader.baseBytes ?? baseBytes) + perByte * bytes.length)
       throw new Error(`${reader.name}: input ${i} of ${bytes.length} bytes takes ${grown} bytes`);
     if (code === undefined) outcome.accepted++;
     else {

@@ -29,6 +29,8 @@ export interface Reader {
   readonly name: string;
   readonly seeds: readonly Uint8Array[];
   readonly mutate: Mutate;
+  /** A config of a few bytes lists the weights of up to 65,536 experts. */
+  readonly baseBytes?: number;
   /** Reads `bytes`, which `store` has as "x" too, as far as a caller would. */
   readonly read: (bytes: Uint8Array, store: Store) => Promise<void> | void;
 }
@@ -284,6 +286,7 @@ export const readers: readonly Reader[] = [
   },
   {
     name: "config.json",
+    baseBytes: 64 * 2 ** 20,
     seeds: [json(config)],
     mutate: mutateJson,
     // What the callers do: a text that is not JSON is their own error.
@@ -294,6 +297,7 @@ export const readers: readonly Reader[] = [
   },
   {
     name: "config.json of other families",
+    baseBytes: 64 * 2 ** 20,
     seeds: others.map(json),
     mutate: mutateJson,
     read: (bytes) => {
