@@ -3,7 +3,7 @@ import { fail } from "../base/errors.ts";
 import { input, type Value } from "../graph/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Model, ModelConfig } from "./config.ts";
-import { storedValue } from "./stored.ts";
+import { type Stored, storedValue } from "./stored.ts";
 import { weightShapes } from "./weight-shapes.ts";
 
 export interface BoundWeights {
@@ -45,10 +45,21 @@ export function bindWeights(model: Model): BoundWeights {
       return [name!, source.tensor];
     }),
   );
-  const places = Object.entries(stored.sources).map(([name, source]) =>
+  return { values, inputs, feeds, key: `${JSON.stringify(config)} ${placesOf(stored)}` };
+}
+
+const places = new WeakMap<Stored, string>();
+
+/** Which tensors, and where: what the programs over a checkpoint depend on. */
+function placesOf(stored: Stored): string {
+  const known = places.get(stored);
+  if (known !== undefined) return known;
+  const list = Object.entries(stored.sources).map(([name, source]) =>
     source.kind === "file" ? [name, source.file.path, source.file.offset] : [name, source.shape],
   );
-  return { values, inputs, feeds, key: JSON.stringify([config, stored.views, places]) };
+  const made = JSON.stringify([stored.views, list]);
+  places.set(stored, made);
+  return made;
 }
 
 /** One weight by its TransformerLens name, from memory or from its file. */
