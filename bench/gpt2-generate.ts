@@ -1,6 +1,6 @@
 // How fast does a GPT-2 small shape write with its cache, beside transformers and TransformerLens, and far into a text?
 import { random } from "../src/base/random.ts";
-import { generate } from "../src/hooks/generate/index.ts";
+import { generate } from "../src/hooks/index.ts";
 import { openModel } from "../src/models/index.ts";
 import { ortBackend } from "../src/runtime/index.ts";
 import { fastest, gpt2Folder, shape } from "./lib/gpt2.ts";

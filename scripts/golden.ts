@@ -1,4 +1,4 @@
-// npm run golden: writes the golden files anew, from PyTorch and SAELens. Needs PEERS_PYTHON (bench/peers/README.md).
+// npm run golden: writes the golden files anew, from PyTorch, transformers, TransformerLens, SAELens and others. Needs PEERS_PYTHON (bench/peers/README.md).
 import { execFileSync } from "node:child_process";
 
 const python = process.env.PEERS_PYTHON;
@@ -10,6 +10,9 @@ const run = (program: string, ...args: string[]): void => {
   console.log([program, ...args].join(" "));
   execFileSync(program, args, { stdio: "inherit" });
 };
-run(python, "scripts/golden/one_layer.py");
 run(process.execPath, "--import", "tsx", "scripts/golden/saelens-fixture.ts");
-run(python, "scripts/golden/saelens_topk.py");
+// In no order, but for the fixture above, which saelens_topk.py reads.
+const scripts =
+  "one_layer saelens_topk families toys interventions gradients processing reading sampling formats onnx_cases " +
+  "onnx_versions tokenizer_kinds sentencepiece_bpe";
+for (const name of scripts.split(" ")) run(python, `scripts/golden/${name}.py`);

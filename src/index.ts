@@ -28,7 +28,19 @@ export {
   trainDictionary,
 } from "./dictionaries/index.ts";
 export { type Claim, claim, type Estimate, type Verdict, verdictOf } from "./evidence/index.ts";
-export { ablate, edit, lossWith, replaceWith, runWithCache } from "./hooks/index.ts";
+export {
+  ablate,
+  clamp,
+  edit,
+  generate,
+  gradients,
+  type Intervention,
+  lossWith,
+  patch,
+  replaceWith,
+  runWithCache,
+  steer,
+} from "./hooks/index.ts";
 export {
   growModel,
   listOrganisms,
@@ -37,6 +49,7 @@ export {
   type Model,
   type ModelConfig,
   makeModel,
+  openModel,
   permutedModel,
   saveModel,
   site,

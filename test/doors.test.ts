@@ -8,7 +8,7 @@ const names = async (door: Promise<object>): Promise<string> =>
 
 test("the usual path", async () => {
   expect(await names(import("../src/index.ts"))).toMatchInlineSnapshot(
-    `"MicrographiaError ablate activationStream claim describeDictionary dictionaryReconstructor edit folderStore growModel isError listOrganisms loadDictionary loadModel loadOrganism loadTokenizer lossWith makeModel memoryStore openBundle openCoder ortBackend packRows permutedModel random readFieldGuide recordActivations referenceBackend replaceWith runWithCache saveDictionary saveModel shuffledBatches site sitesOf spliceFacts tensor trainDictionary verdictOf"`,
+    `"MicrographiaError ablate activationStream claim clamp describeDictionary dictionaryReconstructor edit folderStore generate gradients growModel isError listOrganisms loadDictionary loadModel loadOrganism loadTokenizer lossWith makeModel memoryStore openBundle openCoder openModel ortBackend packRows patch permutedModel random readFieldGuide recordActivations referenceBackend replaceWith runWithCache saveDictionary saveModel shuffledBatches site sitesOf spliceFacts steer tensor trainDictionary verdictOf"`,
   );
 });
 
@@ -62,7 +62,7 @@ test("models", async () => {
 
 test("hooks", async () => {
   expect(await names(import("../src/hooks/index.ts"))).toMatchInlineSnapshot(
-    `"InterventionSchema ablate attributionPatching attributionScores captureProgram checkTokens clamp compareLogits edit estimateGradients exact exactPatching feedSites feedsOf freeze gradientProgram gradients integratedGradients interventionHash logProbabilities lossProgram lossWith matchSites meanActivations openInterventions parseInterventions patch patchingAgreement planInterventions rankCorrelation relp replaceWith resampleActivations rowsOf runWithCache scale serialInterventions splice steer tapOf withRandomDirections"`,
+    `"InterventionSchema ablate attributionPatching attributionScores captureProgram checkTokens clamp compareLogits edit estimateGradients exact exactPatching feedSites feedsOf freeze generate gradientProgram gradients integratedGradients interventionHash logProbabilities lossProgram lossWith matchSites meanActivations openInterventions parseInterventions patch patchingAgreement planInterventions rankCorrelation relp replaceWith resampleActivations rowsOf runWithCache scale serialInterventions splice steer tapOf withRandomDirections"`,
   );
 });
 

@@ -21,6 +21,8 @@ test("a new runtime dependency is a visible line", () => {
       "@bufbuild/protobuf",
       "@hono/node-server",
       "@hono/zod-openapi",
+      "@huggingface/hub",
+      "@huggingface/jinja",
       "@huggingface/tokenizers",
       "commander",
       "hono",

@@ -1,6 +1,5 @@
 """What transformers leaves of fixed logits after temperature, top-k, top-p and min-p."""
 import json
-import sys
 
 import torch
 from transformers.generation.logits_process import (
@@ -40,4 +39,4 @@ for i, s in enumerate(settings):
             kept={str(j): p[j].item() for j in range(40) if p[j] > 0},
         )
     )
-json.dump(dict(cases=cases), open(sys.argv[1], "w"), indent=0)
+json.dump(dict(cases=cases), open("test/golden/sampling.json", "w"), indent=0)

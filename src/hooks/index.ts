@@ -3,6 +3,16 @@ export { feedsOf, tapOf } from "./apply.ts";
 export { type CaptureOptions, captureProgram, runWithCache } from "./capture.ts";
 export { compareLogits, logProbabilities, type Moved } from "./compare.ts";
 export { withRandomDirections } from "./control.ts";
+export {
+  type During,
+  type Finish,
+  type GeneratedStep,
+  type GeneratedToken,
+  type GenerateOptions,
+  generate,
+  type SamplingOptions,
+  type TokenLogprob,
+} from "./generate/index.ts";
 export { matchSites } from "./globs.ts";
 export {
   type Agreement,
