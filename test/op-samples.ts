@@ -5,7 +5,6 @@ import { NodeProtoSchema } from "../src/formats/onnx/onnx_pb.ts";
 import { erf, gelu, geluTanh, relu, sigmoid, silu, tanh } from "../src/graph/ops/activation.ts";
 import * as arithmetic from "../src/graph/ops/arithmetic.ts";
 import { expand, reshape, sum } from "../src/graph/ops/broadcast.ts";
-import { conv, conv2d, convTranspose } from "../src/graph/ops/conv.ts";
 import {
   gather,
   scatterAdd,
@@ -26,85 +25,28 @@ import { oneHot, topK } from "../src/graph/ops/select.ts";
 import { crossEntropy, logSoftmax, softmax } from "../src/graph/ops/softmax.ts";
 import * as trigonometry from "../src/graph/ops/trigonometry.ts";
 import type { Value } from "../src/graph/value.ts";
-
-/** What a leaf is filled with. `apart`: distinct numbers, none within 0.1 of another or of 0. */
-export type Fill = "normal" | "positive" | "apart" | "condition" | { below: number };
-
-interface Leaf {
-  shape: readonly number[];
-  fill: Fill;
-}
-
-export interface Sample {
-  leaves: readonly Leaf[];
-  build: (leaves: Value[]) => Value;
-  seed: number;
-}
-
-type Draw = fc.Arbitrary<Sample>;
-
-const side = fc.integer({ min: 1, max: 4 });
-const anyShape = fc.array(side, { minLength: 0, maxLength: 3 });
-const someShape = fc.array(side, { minLength: 1, maxLength: 3 });
-const seed = fc.integer({ min: 1, max: 1e6 });
-
-/** Two shapes that broadcast. */
-const pairOfShapes = anyShape.chain((shape) =>
-  fc
-    .tuple(fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }), fc.nat({ max: 2 }))
-    .map(([kept, dropped]) => {
-      const thin = (from: number) => shape.map((n, i) => (kept[from + i] ? n : 1));
-      return [thin(0), thin(3).slice(Math.min(dropped, shape.length))] as const;
-    }),
-);
-
-const shapeAndAxis = someShape.chain((shape) =>
-  fc.tuple(fc.constant(shape), fc.nat({ max: shape.length - 1 })),
-);
-
-function unary(make: (x: Value) => Value, fill: Fill = "normal"): Draw {
-  return fc.record({ shape: anyShape, seed }).map(({ shape, seed }) => ({
-    leaves: [{ shape, fill }],
-    build: ([x]) => make(x!),
-    seed,
-  }));
-}
-
-function binary(make: (a: Operand, b: Operand) => Value, fills: [Fill, Fill]): Draw {
-  return fc.record({ shapes: pairOfShapes, seed }).map(({ shapes: [a, b], seed }) => ({
-    leaves: [
-      { shape: a, fill: fills[0] },
-      { shape: b, fill: fills[1] },
-    ],
-    build: ([x, y]) => make(x!, y!),
-    seed,
-  }));
-}
-
-function along(
-  make: (x: Value, axis: number, flag: boolean) => Value,
-  fill: Fill = "normal",
-): Draw {
-  return fc
-    .record({ at: shapeAndAxis, flag: fc.boolean(), seed })
-    .map(({ at: [shape, axis], flag, seed }) => ({
-      leaves: [{ shape, fill }],
-      build: ([x]) => make(x!, axis, flag),
-      seed,
-    }));
-}
-
-function reduction(make: typeof sum, fill: Fill = "normal"): Draw {
-  return someShape.chain((shape) =>
-    fc
-      .record({ axes: fc.subarray(shape.map((_, i) => i)), keepDims: fc.boolean(), seed })
-      .map(({ axes, keepDims, seed }) => ({
-        leaves: [{ shape, fill }],
-        build: ([x]) => make(x!, { axes, keepDims }),
-        seed,
-      })),
-  );
-}
+import {
+  along,
+  anyShape,
+  binary,
+  type Draw,
+  type Leaf,
+  pairOfShapes,
+  reduction,
+  type Sample,
+  seed,
+  shapeAndAxis,
+  side,
+  someShape,
+  unary,
+} from "./op-draw.ts";
+import {
+  convolved,
+  convolvedAnyhow,
+  convolvedBack,
+  pooled,
+  pooledAnyhow,
+} from "./op-samples-windows.ts";
 
 const matrices: Draw = fc
   .record({
@@ -285,97 +227,6 @@ const top: Draw = shapeAndAxis.chain(([shape, axis]) =>
     seed,
   })),
 );
-
-const windows = fc.record({
-  image: fc.tuple(fc.integer({ min: 3, max: 6 }), fc.integer({ min: 3, max: 6 })),
-  kernel: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
-  stride: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 2 })),
-  pad: fc.boolean(),
-  batch: fc.integer({ min: 1, max: 2 }),
-  channels: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
-  seed,
-});
-
-const convolved: Draw = windows.map(
-  ({ image, kernel, stride, pad: padded, batch, channels: [from, to], seed }) => ({
-    leaves: [
-      { shape: [batch, from, ...image], fill: "normal" },
-      { shape: [to, from, ...kernel], fill: "normal" },
-      { shape: [to], fill: "normal" },
-    ],
-    build: ([x, w, bias]) => conv2d(x!, w!, { stride, padding: padded ? 1 : 0, bias: bias! }),
-    seed,
-  }),
-);
-
-function pooled(make: typeof maxPool): Draw {
-  return windows.map(({ image, kernel, stride, pad: padded, batch, channels: [from], seed }) => ({
-    leaves: [{ shape: [batch, from, ...image], fill: "apart" }],
-    build: ([x]) =>
-      make(x!, kernel, {
-        stride,
-        padding: padded ? (kernel.map((n) => (n > 1 ? 1 : 0)) as [number, number]) : 0,
-      }),
-    seed,
-  }));
-}
-
-/** One, two or three axes; groups, dilation, and padding that differs between the ends. */
-const anyConv = fc
-  .record({
-    rank: fc.integer({ min: 1, max: 3 }),
-    sizes: fc.array(fc.integer({ min: 3, max: 4 }), { minLength: 3, maxLength: 3 }),
-    kernel: fc.array(fc.integer({ min: 1, max: 2 }), { minLength: 3, maxLength: 3 }),
-    stride: fc.integer({ min: 1, max: 2 }),
-    dilation: fc.integer({ min: 1, max: 2 }),
-    padding: fc.nat({ max: 1 }),
-    paddingAfter: fc.nat({ max: 1 }),
-    groups: fc.integer({ min: 1, max: 2 }),
-    batch: fc.integer({ min: 1, max: 2 }),
-    channels: fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 2 })),
-    seed,
-  })
-  .map(({ rank, sizes, kernel, ...rest }) => ({
-    // Differences cost a run an element: volumes stay small.
-    image: sizes.slice(0, rank).map((n) => (rank === 3 ? 3 : n)),
-    kernel: kernel.slice(0, rank),
-    ...rest,
-  }));
-
-const convolvedAnyhow: Draw = anyConv.map(
-  ({ image, kernel, batch, channels: [from, to], seed, groups, ...options }) => ({
-    leaves: [
-      { shape: [batch, from * groups, ...image], fill: "normal" },
-      { shape: [to * groups, from, ...kernel], fill: "normal" },
-    ],
-    build: ([x, w]) => conv(x!, w!, { ...options, groups }),
-    seed,
-  }),
-);
-
-const convolvedBack: Draw = anyConv.map(
-  ({ image, kernel, batch, channels: [from, to], seed, groups, ...options }) => ({
-    leaves: [
-      { shape: [batch, from * groups, ...image], fill: "normal" },
-      { shape: [from * groups, to, ...kernel], fill: "normal" },
-    ],
-    build: ([x, w]) => convTranspose(x!, w!, { ...options, groups }),
-    seed,
-  }),
-);
-
-const pooledAnyhow = (make: typeof maxPool): Draw =>
-  anyConv.map(({ image, kernel, batch, channels: [from], seed, stride, dilation, padding }) => ({
-    leaves: [{ shape: [batch, from, ...image], fill: "apart" }],
-    build: ([x]) =>
-      make(x!, kernel, {
-        stride,
-        dilation,
-        padding: 0,
-        paddingAfter: kernel.map((n) => (n > 1 ? padding : 0)),
-      }),
-    seed,
-  }));
 
 function scatteredInto(how: "replace" | "add"): Draw {
   return fc

@@ -1,6 +1,6 @@
 // How the reference's float64 numbers relate to tensors of every dtype.
 import { narrowBF16, narrowF16, widenBF16, widenF16 } from "../tensor/half.ts";
-import { allocate, type DType, type Tensor, tensor } from "../tensor/tensor.ts";
+import { type DType, filled, type Tensor, tensor } from "../tensor/tensor.ts";
 
 /** Numbers of any dtype; halves are widened. */
 export function toCells({ data, dtype }: Tensor): Float64Array {
@@ -13,10 +13,8 @@ export function toCells({ data, dtype }: Tensor): Float64Array {
 export function fromCells(dtype: DType, shape: readonly number[], cells: Float64Array): Tensor {
   if (dtype === "float16") return tensor(dtype, shape, narrowF16(Float32Array.from(cells)));
   if (dtype === "bfloat16") return tensor(dtype, shape, narrowBF16(Float32Array.from(cells)));
-  const data = allocate(dtype, cells.length);
-  for (let i = 0; i < cells.length; i++)
-    data[i] = (dtype === "int64" ? toInt64(cells[i]!) : cells[i]!) as never;
-  return tensor(dtype, shape, data);
+  const of = (i: number) => (dtype === "int64" ? toInt64(cells[i]!) : cells[i]!);
+  return tensor(dtype, shape, filled(dtype, cells.length, of));
 }
 
 const largest = 2n ** 63n - 1n;

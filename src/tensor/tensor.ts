@@ -69,6 +69,18 @@ export function allocate<D extends DType>(dtype: D, size: number): TypedArrays[D
   return new constructors[dtype](size) as TypedArrays[D];
 }
 
+/** A new array of the dtype, element by element; int64 takes whole numbers or bigints. */
+export function filled<D extends DType>(
+  dtype: D,
+  size: number,
+  of: (i: number) => number | bigint,
+): TypedArrays[D] {
+  const data = allocate(dtype, size);
+  // One array type a dtype: only here do the two kinds of numbers meet.
+  for (let i = 0; i < size; i++) data[i] = (dtype === "int64" ? BigInt(of(i)) : of(i)) as never;
+  return data;
+}
+
 export function zeros<D extends DType>(dtype: D, shape: readonly number[]): Tensor<D> {
   return tensor(dtype, shape, allocate(dtype, sizeOf(shape)));
 }

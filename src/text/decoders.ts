@@ -57,7 +57,10 @@ export function readDecoder(json: unknown, model: Json): Decoder {
         leading = Number(step.start ?? 0);
         break;
       case "WordPiece": {
-        const library = new WordPieceDecoder({ ...step, type: "WordPiece" } as never);
+        const library = new WordPieceDecoder({
+          ...step,
+          type: "WordPiece",
+        } as ConstructorParameters<typeof WordPieceDecoder>[0]);
         words = (entries) => library.decode_chain([...entries]).join("");
         break;
       }

@@ -15,6 +15,7 @@ import {
 
 export type Step = (spans: Spans) => Spans;
 type Json = Record<string, unknown>;
+type SplitSettings = ConstructorParameters<typeof SplitPreTokenizer>[0];
 
 const where = "tokenizer.json";
 
@@ -75,7 +76,10 @@ export function patternOf(pattern: unknown): RegExp {
     return new RegExp(literal.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"), "gu");
   if (typeof regex !== "string") return refuse("a pattern", pattern, "{String} or {Regex}");
   try {
-    const made = new SplitPreTokenizer({ type: "Split", pattern: { Regex: regex } } as never);
+    const made = new SplitPreTokenizer({
+      type: "Split",
+      pattern: { Regex: regex },
+    } as SplitSettings);
     return (made as unknown as { pattern: RegExp }).pattern;
   } catch (cause) {
     return fail("text/tokenizer-json", "a pattern of this tokenizer.json cannot be used", {

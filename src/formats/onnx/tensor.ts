@@ -1,6 +1,13 @@
 // What numbers an ONNX tensor holds: raw bytes, typed fields, or a place in another file.
 import { check, fail } from "../../base/errors.ts";
-import { allocate, bytesPerElement, type DType, type Tensor, tensor } from "../../tensor/tensor.ts";
+import {
+  allocate,
+  bytesPerElement,
+  type DType,
+  filled,
+  type Tensor,
+  tensor,
+} from "../../tensor/tensor.ts";
 import { type TensorProto, TensorProto_DataLocation, TensorProto_DataType } from "./onnx_pb.ts";
 
 /** Names of element types; those of our own dtypes are ours. */
@@ -129,7 +136,5 @@ function typedField(proto: TensorProto, dtype: DType, size: number) {
     got: `${field.length} elements`,
     wanted: `${size} for ${dtype}`,
   });
-  const data = allocate(dtype, size);
-  for (let i = 0; i < size; i++) data[i] = field[i] as never;
-  return data;
+  return filled(dtype, size, (i) => field[i]!);
 }

@@ -3,7 +3,8 @@
 import fc from "fast-check";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
-import { type Fill, type Sample, samples } from "../../../test/op-samples.ts";
+import type { Fill, Sample } from "../../../test/op-draw.ts";
+import { samples } from "../../../test/op-samples.ts";
 import { random } from "../../base/random.ts";
 import { type DType, sizeOf, type Tensor, tensor } from "../../tensor/tensor.ts";
 import { grad } from "../grad.ts";

@@ -1,7 +1,7 @@
 // How entries of the operator table are written down shortly.
 import { check } from "../../base/errors.ts";
 import { constant, type Value } from "../../graph/value.ts";
-import { allocate, type DType, sizeOf, tensor } from "../../tensor/tensor.ts";
+import { type DType, filled as filledData, sizeOf, tensor } from "../../tensor/tensor.ts";
 import { arg, type Call, type Domain, type OnnxOp, type Results } from "./call.ts";
 
 /** The newest operator set that the table was read against. */
@@ -80,7 +80,5 @@ export function filled(dtype: DType, shape: readonly number[], of: (i: number) =
     got: `[${shape.join(", ")}]`,
     wanted: `up to ${mostKnown} elements`,
   });
-  const data = allocate(dtype, size);
-  for (let i = 0; i < size; i++) data[i] = (dtype === "int64" ? BigInt(of(i)) : of(i)) as never;
-  return constant(tensor(dtype, shape, data));
+  return constant(tensor(dtype, shape, filledData(dtype, size, of)));
 }

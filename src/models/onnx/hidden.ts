@@ -18,9 +18,9 @@ import { type OpaquePart, opaque } from "../../graph/ops/opaque.ts";
 import type { Value } from "../../graph/value.ts";
 import type { Backend } from "../../runtime/backend.ts";
 import {
-  allocate,
   bytesPerElement,
   type DType,
+  filled,
   sizeOf,
   type Tensor,
   tensor,
@@ -147,10 +147,8 @@ export async function probe(
 }
 
 function feed(dtype: DType, shape: readonly number[], of: (i: number) => number): Tensor {
-  const data = allocate(dtype, sizeOf(shape));
-  for (let i = 0; i < data.length; i++)
-    data[i] = (dtype === "int64" ? BigInt(of(i)) : dtype === "bool" ? of(i) % 2 : of(i)) as never;
-  return tensor(dtype, shape, data);
+  const number = dtype === "bool" ? (i: number) => of(i) % 2 : of;
+  return tensor(dtype, shape, filled(dtype, sizeOf(shape), number));
 }
 
 function refuse(node: NodeProto, cause: unknown): never {

@@ -50,8 +50,8 @@ export function checkPath(path: string, where: string): string {
 }
 
 function isPlainName(part: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-  return part !== "" && part !== "." && part !== ".." && !/[\u0000-\u001f\\:]/.test(part);
+  const control = [...part].some((letter) => letter < " ");
+  return part !== "" && part !== "." && part !== ".." && !control && !/[\\:]/.test(part);
 }
 
 export async function readRef(repo: RepoFolder, revision: string): Promise<string | undefined> {
