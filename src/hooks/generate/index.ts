@@ -5,6 +5,6 @@ export {
   type GenerateOptions,
   generate,
 } from "./generate.ts";
-export { type SamplingOptions, type TokenLogprob } from "./sampling.ts";
+export type { SamplingOptions, TokenLogprob } from "./sampling.ts";
 export type { During } from "./schedule.ts";
 export type { Finish } from "./stop.ts";
