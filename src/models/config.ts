@@ -90,6 +90,50 @@ export interface Biases {
   readonly unembed?: boolean;
 }
 
+/** Pixels are cut into patches, read row by row, behind a class token. */
+export interface ImageInput {
+  /** Height and width, in pixels. */
+  readonly size: readonly [number, number];
+  readonly patch: readonly [number, number];
+  readonly channels: number;
+  /** Whether the convolution over patches adds a bias. */
+  readonly bias: boolean;
+}
+
+/** What a sentence's embedding is made of, as sentence-transformers say it. */
+export interface SentenceEmbedding {
+  readonly pool: "mean" | "first";
+  /** Divided by its length. */
+  readonly normalize: boolean;
+}
+
+/** What an encoder has and a decoder lacks; `encode` computes it. */
+export interface Encoder {
+  readonly image?: ImageInput;
+  /** Tokens see none after them: the text tower of CLIP. Else all see all. */
+  readonly causal?: boolean;
+  /** Kinds of segments, which have embeddings: BERT. */
+  readonly n_token_types?: number;
+  /** A norm over the embeddings: `embed.ln` of tokens, `ln_pre` of an image. */
+  readonly embed_norm?: boolean;
+  /** Which position stands for all: the first, or where the text ends. */
+  readonly pool: "first" | "eot";
+  /** The token at which a text ends; the largest of a row when left out. */
+  readonly eot?: number;
+  /** What stands for all passes a linear layer and tanh. */
+  readonly pooler?: boolean;
+  /** Linear layer, activation function and norm before the unembedding (BERT). */
+  readonly mlm_head?: boolean;
+  /** Whether one segment follows the other: two logits (BERT). */
+  readonly nsp_head?: boolean;
+  readonly n_classes?: number;
+  /** What stands for all is projected, without bias, into a space shared with another encoder. */
+  readonly d_projection?: number;
+  /** The factor of similarities in that space, as a logarithm, is among the weights. */
+  readonly logit_scale?: boolean;
+  readonly sentence?: SentenceEmbedding;
+}
+
 /** Optional keys have the value of an ordinary GPT when they are left out. */
 export interface ModelConfig {
   name: string;
@@ -98,6 +142,7 @@ export interface ModelConfig {
   n_heads: number;
   d_head: number;
   d_mlp: number;
+  /** 0 where images are read. */
   d_vocab: number;
   n_ctx: number;
   act_fn: ActFn;
@@ -123,6 +168,8 @@ export interface ModelConfig {
    * `ln2_post`). `post`: only what they write does (OLMo 2; `ln1` and `ln2`).
    */
   norm_placement?: "pre" | "sandwich" | "post";
+  /** With `post`: not what is written passes the norm, but the stream after its addition (BERT). */
+  stream_norm?: boolean;
   /** Attention and MLP read the same stream, through a norm each, or through `ln1` both. */
   parallel?: "separate" | "shared";
   /** Whether logits are read through a norm; yes when left out. */
@@ -154,6 +201,8 @@ export interface ModelConfig {
   /** The unembedding is the embedding's transpose, in one tensor. */
   tied?: boolean;
   experts?: Experts;
+  /** It is no decoder: `encode` runs it, and `n_ctx` counts an image's patches and class token. */
+  encoder?: Encoder;
 }
 
 export interface Model {
@@ -168,6 +217,11 @@ export interface Model {
   readonly tokenizer?: Tokenizer;
   /** Of config and weights: what recordings and dictionaries are bound to. */
   readonly hash: string;
+}
+
+/** Whole patches of an image. */
+export function patches({ size, patch }: ImageInput): number {
+  return Math.floor(size[0] / patch[0]) * Math.floor(size[1] / patch[1]);
 }
 
 /** Heads that keys and values have. */

@@ -1,6 +1,6 @@
 // Whether a config that we wrote ourselves is one that this version computes rightly.
 import { check, fail } from "../base/errors.ts";
-import { actFns, type ModelConfig } from "./config.ts";
+import { actFns, type ModelConfig, patches } from "./config.ts";
 
 type Rule = readonly [holds: (value: unknown) => boolean, wanted: string];
 
@@ -71,13 +71,33 @@ const scaling: Rule = [
 ];
 const rotary = record({ base: positive, dim: size, "interleaved?": flag, "scaling?": scaling });
 
+const pair: Rule = [
+  (x) => Array.isArray(x) && x.length === 2 && x.every(size[0]),
+  "height and width",
+];
+const encoder = record({
+  "image?": record({ size: pair, patch: pair, channels: size, bias: flag }),
+  "causal?": flag,
+  "n_token_types?": size,
+  "embed_norm?": flag,
+  pool: oneOf("first", "eot"),
+  "eot?": [(x) => Number.isSafeInteger(x) && (x as number) >= 0, "a token"],
+  "pooler?": flag,
+  "mlm_head?": flag,
+  "nsp_head?": flag,
+  "n_classes?": size,
+  "d_projection?": size,
+  "logit_scale?": flag,
+  "sentence?": record({ pool: oneOf("mean", "first"), normalize: flag }),
+});
+
 const rules: Readonly<Record<string, Rule>> = {
   n_layers: size,
   d_model: size,
   n_heads: size,
   d_head: size,
   d_mlp: size,
-  d_vocab: size,
+  d_vocab: [(x) => x === 0 || size[0](x), "a whole number"],
   n_ctx: size,
   act_fn: oneOf(...actFns),
   normalization: oneOf("none", "LN", "RMS"),
@@ -97,6 +117,7 @@ const rules: Readonly<Record<string, Rule>> = {
   "eps?": positive,
   "norm_offset?": number,
   "norm_placement?": oneOf("pre", "sandwich", "post"),
+  "stream_norm?": flag,
   "parallel?": oneOf("separate", "shared"),
   "final_norm?": flag,
   "qk_norm?": oneOf("head", "whole"),
@@ -124,6 +145,7 @@ const rules: Readonly<Record<string, Rule>> = {
     "clamped?": record({ alpha: positive, limit: positive }),
     "biases?": flag,
   }),
+  "encoder?": encoder,
 };
 
 /** Refuses what this version does not understand, so that nothing is computed wrongly in silence. */
@@ -189,6 +211,18 @@ export function checkConfig(config: ModelConfig, where = config.name): void {
       "what turns is not an even part of a head",
       { where, got: one?.dim, wanted: `an even number up to ${d_head}` },
     );
+  const image = config.encoder?.image;
+  check(config.d_vocab > 0 || image !== undefined, "model/config", "there are no tokens", {
+    where,
+    got: config.d_vocab,
+    wanted: "a positive d_vocab, or an image",
+  });
+  if (image !== undefined)
+    check(config.n_ctx === patches(image) + 1, "model/config", "patches do not make the context", {
+      where,
+      got: `${config.n_ctx} positions, ${patches(image)} patches`,
+      wanted: "one position a patch, and one more",
+    });
   const lists = [config.window_layers, config.rotary_layers, experts?.layers];
   check(
     lists.every((list) => list === undefined || list.length === n_layers),

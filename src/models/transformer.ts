@@ -1,15 +1,13 @@
 // What a decoder-only transformer computes: tokens → residual stream → logits, as graph values.
 // Formulae and names as in TransformerLens.
-import { add, expand, gather, mul, slice, type Value } from "../graph/index.ts";
-import { attention, type KeyValues, softcap } from "./blocks/attention.ts";
+import { add, expand, gather, slice, type Value } from "../graph/index.ts";
+import { type KeyValues, softcap } from "./blocks/attention.ts";
+import { block, normAt, scaled } from "./blocks/block.ts";
 import { linear } from "./blocks/linear.ts";
 import { type Mask, maskOf, positionsOf } from "./blocks/mask.ts";
-import { mlp } from "./blocks/mlp.ts";
-import { experts } from "./blocks/moe.ts";
-import { norm } from "./blocks/norm.ts";
 import { type Turn, turn } from "./blocks/rope.ts";
-import { type Place, type Scope, type Tap, untouched, type Weights } from "./blocks/scope.ts";
-import { hasExperts, type ModelConfig, rotaryOf, windowOf } from "./config.ts";
+import { type Scope, type Tap, untouched, type Weights } from "./blocks/scope.ts";
+import { type ModelConfig, rotaryOf, windowOf } from "./config.ts";
 
 export interface ForwardOptions {
   tap?: Tap;
@@ -142,52 +140,4 @@ function embed({ config, weights, tap }: Scope, tokens: Value, order: Order): Va
   const places = expand(place, [batch, pos, config.d_model]);
   const tapped = tap("hook_pos_embed", places);
   return add(embedded, tapped === places ? place : tapped);
-}
-
-// x: [batch, pos, d_model]
-function block(
-  place: Place,
-  x: Value,
-  options: Parameters<typeof attention>[2],
-): { resid: Value; present: KeyValues } {
-  const { config, tap, at } = place;
-  const { norm_placement = "pre", parallel } = config;
-  const post = norm_placement === "post";
-  const read = (value: Value, name: string): Value =>
-    post ? value : normAt(place, value, `${at}.${name}`);
-  const written = (value: Value, name: string): Value => {
-    const normed =
-      norm_placement === "pre"
-        ? value
-        : normAt(place, value, `${at}.${name}${post ? "" : "_post"}`);
-    return scaled(normed, config.resid_multiplier);
-  };
-  const feed = (value: Value): Value => {
-    const inner = { ...place, at: `${at}.mlp` };
-    const out = hasExperts(config, place.layer) ? experts(inner, value) : mlp(inner, value);
-    return tap(`${at}.hook_mlp_out`, written(out, "ln2"));
-  };
-
-  const pre = tap(`${at}.hook_resid_pre`, x);
-  const first = read(pre, "ln1");
-  const { out, present } = attention({ ...place, at: `${at}.attn` }, first, options);
-  const attended = tap(`${at}.hook_attn_out`, written(out, "ln1"));
-  if (config.attn_only) return { resid: tap(`${at}.hook_resid_post`, add(pre, attended)), present };
-  if (parallel !== undefined) {
-    const fed = feed(parallel === "shared" ? first : read(pre, "ln2"));
-    return { resid: tap(`${at}.hook_resid_post`, add(add(pre, attended), fed)), present };
-  }
-  const mid = tap(`${at}.hook_resid_mid`, add(pre, attended));
-  const fed = feed(read(mid, "ln2"));
-  return { resid: tap(`${at}.hook_resid_post`, add(mid, fed)), present };
-}
-
-function normAt({ config, weights, tap }: Scope, x: Value, at: string): Value {
-  const { normalization: kind, eps = 1e-5, norm_offset: offset } = config;
-  const [weight, bias] = [weights[`${at}.w`], weights[`${at}.b`]];
-  return norm(x, { kind, eps, offset, weight, bias, tap, at });
-}
-
-function scaled(x: Value, by: number | undefined): Value {
-  return by === undefined ? x : mul(x, by);
 }

@@ -1,6 +1,6 @@
 // Which weights a model has, and in which shape: TransformerLens names, in order of the forward pass.
 import { check } from "../base/errors.ts";
-import { hasExperts, keyValueHeads, type ModelConfig } from "./config.ts";
+import { type Encoder, hasExperts, keyValueHeads, type ModelConfig } from "./config.ts";
 
 type Shapes = [string, number[]][];
 
@@ -8,6 +8,13 @@ type Shapes = [string, number[]][];
 export function weightShapes(config: ModelConfig): Record<string, readonly number[]> {
   const { n_layers, d_model, d_vocab, n_ctx, biases = {} } = config;
   const layers = Array.from({ length: n_layers }, (_, layer) => layer);
+  if (config.encoder !== undefined)
+    return Object.fromEntries([
+      ...embeddings(config, config.encoder),
+      ...layers.flatMap((layer) => block(config, layer)),
+      ...(config.final_norm === false ? [] : norm(config, "ln_final")),
+      ...heads(config, config.encoder),
+    ]);
   return Object.fromEntries([
     ["embed.W_E", [d_vocab, d_model]],
     ...(config.positions === "learned" ? [["pos_embed.W_pos", [n_ctx, d_model]]] : []),
@@ -16,6 +23,42 @@ export function weightShapes(config: ModelConfig): Record<string, readonly numbe
     ["unembed.W_U", [d_model, d_vocab]],
     ...(biases.unembed === false ? [] : [["unembed.b_U", [d_vocab]]]),
   ]);
+}
+
+function embeddings(config: ModelConfig, encoder: Encoder): Shapes {
+  const { d_model, d_vocab, n_ctx } = config;
+  const { image, n_token_types: types } = encoder;
+  const list: [Shapes, boolean][] = [
+    [[["embed.W_E", [d_vocab, d_model]]], image === undefined],
+    [[["cls_token", [d_model]]], image !== undefined],
+    [[["patch_embed.W", [d_model, image?.channels ?? 0, ...(image?.patch ?? [])]]], !!image],
+    [[["patch_embed.b", [d_model]]], image?.bias === true],
+    [[["pos_embed.W_pos", [n_ctx, d_model]]], true],
+    [[["token_type_embed.W_token_type", [types ?? 0, d_model]]], types !== undefined],
+    [norm(config, image === undefined ? "embed.ln" : "ln_pre"), encoder.embed_norm === true],
+  ];
+  return list.flatMap(([shapes, has]) => (has ? shapes : []));
+}
+
+/** What reads the stream at the end of an encoder. */
+function heads(config: ModelConfig, encoder: Encoder): Shapes {
+  const { d_model, d_vocab } = config;
+  const { n_classes, d_projection } = encoder;
+  const layer = (at: string, out: number, [w, b] = ["W", "b"]): Shapes => [
+    [`${at}.${w}`, [d_model, out]],
+    [`${at}.${b}`, [out]],
+  ];
+  const list: [Shapes, boolean | undefined][] = [
+    [layer("pooler", d_model), encoder.pooler],
+    [layer("mlm_head", d_model), encoder.mlm_head],
+    [norm(config, "mlm_head.ln"), encoder.mlm_head],
+    [layer("unembed", d_vocab, ["W_U", "b_U"]), encoder.mlm_head],
+    [layer("nsp_head", 2), encoder.nsp_head],
+    [layer("head", n_classes ?? 0, ["W_H", "b_H"]), n_classes !== undefined],
+    [[["projection.W", [d_model, d_projection ?? 0]]], d_projection !== undefined],
+    [[["logit_scale", []]], encoder.logit_scale],
+  ];
+  return list.flatMap(([shapes, has]) => (has ? shapes : []));
 }
 
 function norm(
