@@ -14,6 +14,8 @@ export type Axis =
   | "d_head"
   | "d_mlp"
   | "expert"
+  /** The positions of an image without its class token. */
+  | "patch"
   /** Of the norms on queries and keys: one a head, or one over all heads. */
   | "q_norms"
   | "k_norms"
@@ -84,6 +86,32 @@ const gated = unless((c) => c.gated === true, "its MLP is not gated");
 const solu = unless((c) => c.act_fn === "solu_ln", "its activation function has no norm");
 const rotary = unless((c) => c.positions === "rotary", "its positions are not rotary");
 const learned = unless((c) => c.positions === "learned", "its positions are not embedded");
+const segments = unless(
+  (c) => c.encoder?.n_token_types !== undefined,
+  "its embeddings know no segments",
+);
+const encodes = unless(
+  (c) => c.encoder !== undefined,
+  "its blocks read the sum of the embeddings: blocks.0.hook_resid_pre",
+);
+const textNorm = unless(
+  (c) => c.encoder?.embed_norm === true && c.encoder.image === undefined,
+  "its embeddings pass no norm",
+);
+const imageNorm = unless(
+  (c) => c.encoder?.embed_norm === true && c.encoder.image !== undefined,
+  "its embeddings pass no norm before the first block",
+);
+const streamNorm = unless(
+  (c) => c.stream_norm === true,
+  "the stream itself passes no norm: blocks.N.hook_resid_post is what the next block reads",
+);
+const lastNorm = unless(
+  (c) => c.encoder !== undefined,
+  "only encoders have it: ln_final.hook_normalized is there",
+);
+const pooler = unless((c) => c.encoder?.pooler === true, "it has no pooler");
+const mlmHead = unless((c) => c.encoder?.mlm_head === true, "it does not predict masked tokens");
 const qkNorm = unless((c) => c.qk_norm !== undefined, "its queries and keys pass no norm");
 type Shared = Pick<SiteRow, "axes" | "what" | "lacking">;
 const once = (name: string, hook: string, row: Shared): SiteRow => ({
@@ -98,6 +126,17 @@ const layer = (name: string, hook: string, row: Shared): SiteRow => ({
   perLayer: true,
   ...row,
 });
+
+function onceNorm(name: string, at: string, of: string, lacking: Lacking): SiteRow[] {
+  return [
+    once(`${name}_scale`, `${at}.hook_scale`, { axes: scale, lacking, what: `divisor of ${of}` }),
+    once(`${name}_normalized`, `${at}.hook_normalized`, {
+      axes: resid,
+      lacking,
+      what: `${of}, before weight and bias`,
+    }),
+  ];
+}
 
 /** The two sites of one norm. */
 function normRows(name: string, at: string, of: string, lacking: Lacking): SiteRow[] {
@@ -135,6 +174,23 @@ export const sites: readonly SiteRow[] = [
     axes: resid,
     what: "position embedding",
     lacking: learned,
+  }),
+  once("token_type_embed", "hook_token_type_embed", {
+    axes: resid,
+    what: "embedding of the segment",
+    lacking: segments,
+  }),
+  ...onceNorm("embed_ln", "embed.ln", "the norm of the embeddings", textNorm),
+  once("full_embed", "hook_full_embed", {
+    axes: resid,
+    what: "sum of the embeddings; of BERT, after their norm",
+    lacking: encodes,
+  }),
+  ...onceNorm("ln_pre", "ln_pre", "the norm before the first block", imageNorm),
+  once("ln_pre", "hook_ln_pre", {
+    axes: resid,
+    what: "what the norm before the first block gives",
+    lacking: imageNorm,
   }),
   layer("resid_pre", "hook_resid_pre", { axes: resid, what: "residual stream before the block" }),
   ...normRows("ln1", "ln1", "the norm of attention", norms),
@@ -227,6 +283,11 @@ export const sites: readonly SiteRow[] = [
   ),
   layer("mlp_out", "hook_mlp_out", { axes: resid, lacking: feeds, what: "what the MLP writes" }),
   layer("resid_post", "hook_resid_post", { axes: resid, what: "residual stream after the block" }),
+  layer("normalized_resid_post", "hook_normalized_resid_post", {
+    axes: resid,
+    what: "residual stream after the block and its norm: what the next block reads",
+    lacking: streamNorm,
+  }),
   once("ln_final_scale", "ln_final.hook_scale", {
     axes: scale,
     lacking: all(norms, finalNorm),
@@ -237,6 +298,17 @@ export const sites: readonly SiteRow[] = [
     lacking: all(norms, finalNorm),
     what: "what the unembedding reads, before weight and bias of the norm",
   }),
+  once("ln_final", "hook_ln_final", {
+    axes: resid,
+    what: "what the last norm gives",
+    lacking: all(lastNorm, finalNorm),
+  }),
+  once("pooler_out", "pooler.hook_pooler_out", {
+    axes: ["batch", "d_model"],
+    what: "what stands for all positions, after linear layer and tanh",
+    lacking: pooler,
+  }),
+  ...onceNorm("mlm_head_ln", "mlm_head.ln", "the norm before the unembedding", mlmHead),
 ];
 
 /** `site("mlp_post", 0)` → `blocks.0.mlp.hook_post`: the string on disk, in URLs and in caches. */
@@ -277,14 +349,18 @@ export function sitesOf(config: ModelConfig): string[] {
   ];
 }
 
-/** Where only what is written passes a norm, ln1 and ln2 come after their sublayers. */
-function inOrder({ norm_placement }: ModelConfig): readonly SiteRow[] {
+/**
+ * Where only what is written passes a norm, ln1 and ln2 come after their sublayers, or after the
+ * stream that they norm.
+ */
+function inOrder({ norm_placement, stream_norm }: ModelConfig): readonly SiteRow[] {
   if (norm_placement !== "post") return sites;
   const isNorm = (n: string) => (row: SiteRow) => row.hook.startsWith(`${n}.`);
   const rest = sites.filter((row) => !isNorm("ln1")(row) && !isNorm("ln2")(row));
+  const [first, second] = stream_norm ? ["resid_mid", "resid_post"] : ["result", "mlp_post"];
   return rest.flatMap((row) => {
-    if (row.name === "result") return [row, ...sites.filter(isNorm("ln1"))];
-    return row.name === "mlp_post" ? [row, ...sites.filter(isNorm("ln2"))] : [row];
+    if (row.name === first) return [row, ...sites.filter(isNorm("ln1"))];
+    return row.name === second ? [row, ...sites.filter(isNorm("ln2"))] : [row];
   });
 }
 
@@ -317,7 +393,13 @@ export function findSite(config: ModelConfig, wire: string): SiteInfo {
       got: wire,
       wanted: nearest(wire, sitesOf(config)).join(", "),
     });
-  return layer === undefined ? { row } : { row, layer };
+  if (layer !== undefined) return { row, layer };
+  return { row: row.name === "embed" && config.encoder?.image ? patchEmbed(row) : row };
+}
+
+/** Patches are embedded before the class token is put in front of them. */
+function patchEmbed(row: SiteRow): SiteRow {
+  return { ...row, axes: ["batch", "patch", "d_model"], what: "embedding of the patches" };
 }
 
 /** The shape of a site's value for `batch` rows of `pos` tokens. */
@@ -334,6 +416,7 @@ export function siteShape(
     pos,
     query: pos,
     key: pos,
+    patch: pos - 1,
     head: n_heads,
     key_head: kv,
     expert: mixture?.n_experts ?? 0,
@@ -352,11 +435,15 @@ export function siteShape(
 /** Numbers a site holds per token: the width that dictionaries learn on. Refuses scores. */
 export function siteWidth(config: ModelConfig, wire: string): number {
   const { axes } = findSite(config, wire).row;
-  check(axes[0] === "batch" && axes[1] === "pos", "site/axes", `${wire} has no value per token`, {
+  const perToken = axes[0] === "batch" && (axes[1] === "pos" || axes[1] === "patch");
+  check(perToken, "site/axes", `${wire} has no value per token`, {
     got: axes.join(", "),
     wanted: "batch, pos, …",
   });
-  return siteShape(config, wire, { batch: 1, pos: 1 }).reduce((a, b) => a * b, 1);
+  return siteShape(config, wire, { batch: 1, pos: axes[1] === "patch" ? 2 : 1 }).reduce(
+    (a, b) => a * b,
+    1,
+  );
 }
 
 /** The three names that look most like this one, by shared pairs of letters. */

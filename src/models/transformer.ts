@@ -1,5 +1,6 @@
 // What a decoder-only transformer computes: tokens → residual stream → logits, as graph values.
 // Formulae and names as in TransformerLens.
+import { check, fail } from "../base/errors.ts";
 import { add, expand, gather, slice, type Value } from "../graph/index.ts";
 import { type KeyValues, softcap } from "./blocks/attention.ts";
 import { block, normAt, scaled } from "./blocks/block.ts";
@@ -8,6 +9,7 @@ import { type Mask, maskOf, positionsOf } from "./blocks/mask.ts";
 import { type Turn, turn } from "./blocks/rope.ts";
 import { type Scope, type Tap, untouched, type Weights } from "./blocks/scope.ts";
 import { type ModelConfig, rotaryOf, windowOf } from "./config.ts";
+import { encode } from "./encoders/encode.ts";
 
 export interface ForwardOptions {
   tap?: Tap;
@@ -28,15 +30,47 @@ export interface Forward {
   present: readonly KeyValues[];
 }
 
-/** `tokens` int32 [batch, pos] → logits [batch, pos, d_vocab]. */
+/**
+ * `tokens` int32 [batch, pos] → logits [batch, pos, d_vocab]. An encoder of texts is run too, as
+ * `encode` does; what it does not have is refused when it is read.
+ */
 export function forward(
   config: ModelConfig,
   weights: Weights,
   tokens: Value,
   options: ForwardOptions = {},
 ): Forward {
+  if (config.encoder !== undefined) return forwardEncoder(config, weights, tokens, options);
   const { resid, present } = stream(config, weights, tokens, options);
   return { logits: unembed(config, weights, resid, options), present };
+}
+
+function forwardEncoder(
+  config: ModelConfig,
+  weights: Weights,
+  tokens: Value,
+  { past, ...options }: ForwardOptions,
+): Forward {
+  const lacks = (what: string): never =>
+    fail("model/encoder", `this model is an encoder: it has no ${what}`, { where: config.name });
+  if (past !== undefined) lacks("keys and values of the past");
+  const { logits } = encode(config, weights, { tokens }, options);
+  return {
+    get logits() {
+      return logits?.shape.length === 3 ? logits : lacks("logits of tokens");
+    },
+    get present() {
+      return lacks("keys and values to keep");
+    },
+  };
+}
+
+/** Encoders read their logits otherwise, and predict no next token. */
+function decoderOnly({ encoder, name }: ModelConfig): void {
+  check(encoder === undefined, "model/encoder", "this model is an encoder, and no decoder", {
+    where: name,
+    hint: "encode gives its hidden states and logits",
+  });
 }
 
 /** `tokens` int32 [batch, pos] → the residual stream after the last block, [batch, pos, d_model]. */
@@ -46,6 +80,7 @@ export function residual(
   tokens: Value,
   options: ForwardOptions = {},
 ): Value {
+  decoderOnly(config);
   return stream(config, weights, tokens, options).resid;
 }
 
@@ -56,6 +91,7 @@ export function unembed(
   resid: Value,
   { tap = untouched }: Pick<ForwardOptions, "tap"> = {},
 ): Value {
+  decoderOnly(config);
   const scope = { config, weights, tap };
   const x = config.final_norm === false ? resid : normAt(scope, resid, "ln_final");
   const logits = linear(x, weights["unembed.W_U"]!, weights["unembed.b_U"]);
