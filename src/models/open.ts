@@ -1,64 +1,91 @@
-// How is a model opened that others trained: a folder becomes a model whose weights stay in files.
-import { basename, join } from "node:path";
+// How is a model opened that others trained: a folder or a file becomes a model whose weights stay there.
 import { check, fail } from "../base/errors.ts";
 import { parseJson } from "../base/json.ts";
-import {
-  readSafetensor,
-  readSafetensorsHeader,
-  type SafetensorsEntry,
-  type SafetensorsHeader,
-} from "../formats/safetensors.ts";
-import { folderStore } from "../storage/folder.ts";
+import type { Context } from "../base/progress.ts";
+import type { TensorFile } from "../formats/tensor-file.ts";
 import { getText, type Store } from "../storage/store.ts";
-import { toFloat32 } from "../tensor/half.ts";
-import type { TokenizerConfig } from "../text/specials.ts";
-import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import { hashModel, loadModel } from "./checkpoint.ts";
 import type { Model, ModelConfig } from "./config.ts";
-import type { Family } from "./families/family.ts";
-import { familyOf } from "./families/index.ts";
-import { keysOf } from "./families/keys.ts";
-import { checkConfig } from "./parse-config.ts";
+import { findCheckpoint, type Place } from "./sources/find.ts";
+import { ggufSource } from "./sources/gguf.ts";
+import { hubSource } from "./sources/hub.ts";
+import { llama2cSource } from "./sources/llama2c.ts";
+import { mapped, sourceOf } from "./sources/mapped.ts";
+import type { ModelSource } from "./sources/source.ts";
 import { lazyWeights, type Source, type Stored } from "./stored.ts";
 import { shapeAfter, type View } from "./views.ts";
 import { weightShapes } from "./weight-shapes.ts";
 
-export interface OpenOptions {
+export { readConfig } from "./sources/source.ts";
+
+export interface OpenOptions extends Context {
   /** Instead of the folder's own name. */
   name?: string;
   /** Keys begin with this. */
   prefix?: string;
   /** Reads every weight into memory, as is needed where no file can be mapped. */
   inMemory?: boolean;
-  /** Instead of tokenizer.json; `null` opens the model without one. */
+  /** Instead of the checkpoint's own; `null` opens the model without one. */
   tokenizer?: Tokenizer | null;
+  /**
+   * Halves and 8-bit blocks become float32 once, in this folder (`micrographia` in the user's
+   * cache); `false` widens them in memory, each time.
+   */
+  cache?: string | false;
+  /** Blocks of fewer than 8 bits are other weights: they are refused unless they are asked for. */
+  blocks?: "refuse" | "read";
 }
 
 /**
- * A folder with config.json and model.safetensors (or shards with an index): of Hugging Face, or of
- * our own. Errors: `model/family`, `model/config-unknown`, `model/weights`.
+ * A folder with config.json and weights (safetensors or PyTorch, in one file or in shards), of
+ * Hugging Face or of our own; one of those files; a GGUF file; a llama2.c `.bin`. float32 stays
+ * where it lies; the size of what is widened is told first, as the total of `onProgress`.
+ * Errors: `model/family`, `model/config`, `model/config-unknown`, `model/weights`, and those of the
+ * formats.
  */
 export async function openModel(
   from: string | Store,
-  { name, prefix = "", inMemory = false, tokenizer }: OpenOptions = {},
+  { prefix = "", name, inMemory = false, tokenizer, cache, blocks, ...context }: OpenOptions = {},
 ): Promise<Model> {
-  const store = typeof from === "string" ? folderStore(from) : from;
+  const place = await findCheckpoint(from, prefix);
+  const json = place.kind === "config" ? await configJson(place) : {};
+  if (place.kind === "config" && json.model_type === undefined && json.n_layers !== undefined)
+    return loadModel(place.store, { prefix: place.prefix });
+  const source = await sourceAt(place, json, { name: name ?? place.name, blocks });
+  const { store } = place;
+  const given = { file: source.file, store };
+  const views = source.views((tensor) => source.file.entries.has(tensor));
+  checkViews(source, views, source.file.entries);
+  const from32 = await mapped(given, source.key, { cache, inMemory, blocks, ...context });
+  const sources: Record<string, Source> = {};
+  for (const used of new Set(Object.values(views).map(({ tensor }) => tensor)))
+    sources[used] = await sourceOf(from32, from32.file.entries.get(used)!, inMemory);
+  const own = tokenizer === undefined ? await source.tokenizer() : (tokenizer ?? undefined);
+  return fromStored(source.config, { sources, views }, { tokenizer: own });
+}
+
+async function configJson({ store, prefix }: Place): Promise<Record<string, unknown>> {
   const where = `${store.name}/${prefix}config.json`;
-  let json: Record<string, unknown>;
+  let json: unknown;
   try {
-    json = parseJson(await getText(store, `${prefix}config.json`)) as Record<string, unknown>;
+    json = parseJson(await getText(store, `${prefix}config.json`));
   } catch (cause) {
     fail("model/config", "config.json cannot be read", { where, cause });
   }
   check(typeof json === "object" && json !== null, "model/config", "not a model config", { where });
-  if (json.model_type === undefined && json.n_layers !== undefined)
-    return loadModel(store, { prefix });
-  const family = familyOf(json, where);
-  const config = readConfig(family, json, where, name ?? basename(prefix || store.name));
-  const files = await headersOf(store, prefix);
-  const stored = await storedOf({ store, family, config, files, inMemory });
-  const own = tokenizer === undefined ? await tokenizerIn(store, prefix) : (tokenizer ?? undefined);
-  return fromStored(config, stored, { tokenizer: own });
+  return json as Record<string, unknown>;
+}
+
+async function sourceAt(
+  place: Place,
+  json: Readonly<Record<string, unknown>>,
+  { name, blocks }: { name: string; blocks?: "refuse" | "read" },
+): Promise<ModelSource> {
+  const { kind, store, key } = place;
+  if (kind === "gguf") return ggufSource(store, key!, { name, blocks });
+  if (kind === "llama2c") return llama2cSource(store, key!, { name });
+  return hubSource(place, json, name);
 }
 
 /** A model whose weights are views of stored tensors; the hash is computed when it is asked for. */
@@ -80,106 +107,20 @@ export function fromStored(
   return Object.freeze(model) as Model;
 }
 
-/** Reads config.json's content by its family; refuses settings that nobody read. */
-export function readConfig(
-  family: Family,
-  json: Readonly<Record<string, unknown>>,
-  where: string,
-  name: string,
-): ModelConfig {
-  const keys = keysOf(json, where);
-  keys.only("quantization_config");
-  const config = { ...family.readConfig(keys), name };
-  keys.finish();
-  checkConfig(config, where);
-  return config;
-}
-
-interface Header {
-  readonly key: string;
-  readonly header: SafetensorsHeader;
-}
-
-/** The header of model.safetensors, or of each shard that the index names. */
-async function headersOf(store: Store, prefix: string): Promise<Header[]> {
-  const index = `${prefix}model.safetensors.index.json`;
-  let keys = [`${prefix}model.safetensors`];
-  if ((await store.size(keys[0]!)) === undefined) {
-    check((await store.size(index)) !== undefined, "model/weights", "there are no weights", {
-      where: store.name,
-      wanted: `${keys[0]} or ${index}`,
-      hint: "other formats are converted first",
-    });
-    const { weight_map: map } = JSON.parse(await getText(store, index));
-    check(typeof map === "object" && map !== null, "model/weights", "the index names no shards", {
-      where: `${store.name}/${index}`,
-    });
-    keys = [...new Set(Object.values(map as Record<string, string>))].map((k) => `${prefix}${k}`);
-  }
-  return Promise.all(
-    keys.map(async (key) => ({ key, header: await readSafetensorsHeader(store, key) })),
-  );
-}
-
-async function storedOf({
-  store,
-  family,
-  config,
-  files,
-  inMemory,
-}: {
-  store: Store;
-  family: Family;
-  config: ModelConfig;
-  files: readonly Header[];
-  inMemory: boolean;
-}): Promise<Stored> {
-  const entries = new Map(
-    files.flatMap((file) =>
-      [...file.header.entries.values()].map((entry) => [entry.name, { file, entry }] as const),
-    ),
-  );
-  const views = family.weights(config, (tensor) => entries.has(tensor));
-  checkViews({ family, config, views, entries, where: store.name });
-  const used = new Set(Object.values(views).map(({ tensor }) => tensor));
-  const sources: Record<string, Source> = {};
-  for (const name of used) {
-    const { file, entry } = entries.get(name)!;
-    const { shape } = entry;
-    if (entry.dtype === "F32" && store.folder !== undefined && !inMemory) {
-      const path = join(store.folder, ...file.key.split("/"));
-      const length = entry.end - entry.start;
-      sources[name] = { kind: "file", shape, file: { path, offset: entry.start, length } };
-    } else {
-      const tensor = toFloat32(await readSafetensor(store, file.key, file.header, name));
-      sources[name] = { kind: "memory", shape, tensor };
-    }
-  }
-  return { sources, views };
-}
-
 /** Every weight has its tensor in the shape that the config says, and no tensor is left over. */
-function checkViews({
-  family,
-  config,
-  views,
-  entries,
-  where,
-}: {
-  family: Family;
-  config: ModelConfig;
-  views: Readonly<Record<string, View>>;
-  entries: ReadonlyMap<string, { entry: SafetensorsEntry }>;
-  where: string;
-}): void {
+function checkViews(
+  { config, family, ignored, file: { where } }: ModelSource,
+  views: Readonly<Record<string, View>>,
+  entries: TensorFile["entries"],
+): void {
   const used = new Set<string>();
   for (const [name, shape] of Object.entries(weightShapes(config))) {
     const seen = views[name];
     check(seen !== undefined, "model/weights", "the family does not say where a weight lies", {
-      where: family.name,
+      where: family,
       got: name,
     });
-    const found = entries.get(seen.tensor)?.entry;
+    const found = entries.get(seen.tensor);
     check(found !== undefined, "model/weights", "the checkpoint lacks a tensor", {
       where,
       wanted: `${seen.tensor}, for ${name}`,
@@ -194,7 +135,7 @@ function checkViews({
     });
   }
   const left = [...entries.keys()].filter(
-    (name) => !used.has(name) && !family.ignored?.test(name) && !isTwin(config, name),
+    (name) => !used.has(name) && !ignored?.test(name) && !isTwin(config, name),
   );
   check(
     left.length === 0,
@@ -209,17 +150,5 @@ function checkViews({
 
 /** A tied unembedding that is written all the same. */
 function isTwin({ tied }: ModelConfig, name: string): boolean {
-  return tied === true && /(^|\.)(lm_head|embed_out)\.weight$/.test(name);
-}
-
-async function tokenizerIn(store: Store, prefix: string): Promise<Tokenizer | undefined> {
-  const key = `${prefix}tokenizer.json`;
-  if ((await store.size(key)) === undefined) return undefined;
-  // Says what stands around a text, where there is such a file.
-  const settings = `${prefix}tokenizer_config.json`;
-  const config =
-    (await store.size(settings)) === undefined
-      ? undefined
-      : (parseJson(await getText(store, settings)) as TokenizerConfig);
-  return loadTokenizer(await getText(store, key), { config });
+  return tied === true && /(^|\.)(lm_head|embed_out|output)\.weight$/.test(name);
 }

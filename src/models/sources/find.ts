@@ -1,0 +1,129 @@
+// Which checkpoint does a folder or a file mean: whose layout is it, and where are its weights?
+import { stat } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
+import { check, fail } from "../../base/errors.ts";
+import { folderStore } from "../../storage/folder.ts";
+import type { Store } from "../../storage/store.ts";
+
+export interface Place {
+  /** `config`: a folder with config.json, of Hugging Face or ours. */
+  readonly kind: "config" | "gguf" | "llama2c";
+  readonly store: Store;
+  /** The folder within the store: empty, or with a slash at its end. */
+  readonly prefix: string;
+  /** The weights: a file or an index of shards. Undefined where config.json has to be read first. */
+  readonly key?: string;
+  /** What the model is called when nobody names it. */
+  readonly name: string;
+}
+
+/** A folder, a file in it, or a store. Errors: `model/config`, `model/weights`. */
+export async function findCheckpoint(from: string | Store, prefix = ""): Promise<Place> {
+  if (typeof from !== "string") return inFolder(from, prefix);
+  const path = resolve(from);
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || found.isDirectory()) return inFolder(folderStore(path), prefix);
+  const store = folderStore(dirname(path));
+  const key = basename(path);
+  if (key === "config.json") return inFolder(store, "");
+  const kind = await kindOf(store, key);
+  const name = kind === "config" ? basename(store.name) : key.replace(/\.[a-z]+$/i, "");
+  return { kind, store, prefix: "", key, name };
+}
+
+async function kindOf(store: Store, key: string): Promise<Place["kind"]> {
+  const size = (await store.size(key)) ?? 0;
+  const first = await store.getRange(key, 0, Math.min(4, size));
+  if (String.fromCharCode(...first) === "GGUF") return "gguf";
+  if ((await store.size("config.json")) !== undefined) return "config";
+  if (key.endsWith(".bin") && isLlama2c(first)) return "llama2c";
+  return fail("model/config", "these weights do not say what they compute", {
+    where: `${store.name}/${key}`,
+    got: "no config.json beside them",
+    wanted: "config.json beside them, or a GGUF file, or a llama2.c .bin",
+  });
+}
+
+/** Of PyTorch's files both kinds begin otherwise: with `PK` or with a pickle. */
+function isLlama2c(first: Uint8Array): boolean {
+  const text = String.fromCharCode(...first);
+  return first.length === 4 && !text.startsWith("PK") && !text.startsWith("\x80");
+}
+
+async function inFolder(store: Store, prefix: string): Promise<Place> {
+  const name = basename(prefix || store.name);
+  if ((await store.size(`${prefix}config.json`)) !== undefined)
+    return { kind: "config", store, prefix, name };
+  const keys = await filesIn(store, prefix);
+  const kinds = { gguf: endsWith(keys, ".gguf"), llama2c: await llama2cFiles(store, keys) };
+  for (const [kind, found] of Object.entries(kinds) as ["gguf" | "llama2c", string[]][]) {
+    check(found.length <= 1, "model/weights", `the folder holds several ${kind} models`, {
+      where: `${store.name}/${prefix}`,
+      got: found.join(", "),
+      wanted: "the path of one of them",
+    });
+    const [key] = found;
+    if (key !== undefined)
+      return { kind, store, prefix, key, name: basename(key).replace(/\.[a-z0-9]+$/, "") };
+  }
+  return fail("model/config", "config.json cannot be read", {
+    where: `${store.name}/${prefix}config.json`,
+    got: keys.slice(0, 8).join(", ") || "an empty folder, or none",
+    wanted: "a folder with config.json, with one GGUF file, or with one llama2.c model",
+  });
+}
+
+/** Not those of folders below. */
+export async function filesIn(store: Store, prefix: string): Promise<string[]> {
+  const keys = await store.list(prefix).catch(() => []);
+  return keys.filter((key) => key.startsWith(prefix) && !key.slice(prefix.length).includes("/"));
+}
+
+function endsWith(keys: readonly string[], ...ends: readonly string[]): string[] {
+  return keys.filter((key) => ends.some((end) => key.endsWith(end)));
+}
+
+/** A header of seven plausible sizes: a tokenizer's file, which ends in `.bin` too, has none. */
+async function llama2cFiles(store: Store, keys: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const key of endsWith(keys, ".bin")) {
+    const size = (await store.size(key)) ?? 0;
+    if (size < 28) continue;
+    const head = await store.getRange(key, 0, 28);
+    const view = new DataView(head.buffer, head.byteOffset, 28);
+    const [dim, hidden, layers, heads, kv, vocab, pos] = Array.from({ length: 7 }, (_, i) =>
+      view.getInt32(4 * i, true),
+    ) as [number, number, number, number, number, number, number];
+    const sizes = [dim, hidden, layers, heads, kv, Math.abs(vocab), pos];
+    const plausible = sizes.every((n) => n > 0 && n < 2 ** 24) && dim % heads === 0;
+    if (plausible && 4 * dim * Math.abs(vocab) < size) found.push(key);
+  }
+  return found;
+}
+
+const usual = [
+  "model.safetensors",
+  "model.safetensors.index.json",
+  "pytorch_model.bin",
+  "pytorch_model.bin.index.json",
+];
+/** What trainers leave beside the weights. */
+const other = /(training_args|optimizer|scheduler|scaler|rng_state[_\d]*|tokenizer.*)\.[a-z]+$/;
+
+/** The weights beside a config.json: under a usual name, or the only file that could be them. */
+export async function weightsBeside(store: Store, prefix: string): Promise<string> {
+  for (const name of usual)
+    if ((await store.size(`${prefix}${name}`)) !== undefined) return `${prefix}${name}`;
+  const keys = endsWith(await filesIn(store, prefix), ".safetensors", ".bin", ".pt", ".pth");
+  const found = keys.filter((key) => !other.test(key));
+  if (found.length === 1) return found[0]!;
+  return fail(
+    "model/weights",
+    found.length === 0 ? "there are no weights" : "several files could be the weights",
+    {
+      where: `${store.name}/${prefix}`,
+      got: found.slice(0, 8).join(", ") || "config.json alone",
+      wanted: `${usual.join(", ")}, or one file of safetensors or PyTorch`,
+    },
+  );
+}

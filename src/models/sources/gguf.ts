@@ -1,0 +1,163 @@
+// How a GGUF file becomes a model: its metadata in the words of a config.json, its tensors' names.
+import { basename } from "node:path";
+import { check, fail } from "../../base/errors.ts";
+import { type GgufFile, openGguf } from "../../formats/gguf/gguf.ts";
+import type { Store } from "../../storage/store.ts";
+import { familyOf } from "../families/index.ts";
+import { type GgufLayout, ggufLayouts, ggufViews } from "./gguf-layout.ts";
+import { ggufTokenizer } from "./gguf-tokenizer.ts";
+import { type ModelSource, readConfig } from "./source.ts";
+
+type Json = Record<string, unknown>;
+
+/** Errors: `model/family`, `model/config`, `model/config-unknown`, and those of the tokenizer. */
+export async function ggufSource(
+  store: Store,
+  key: string,
+  { name, blocks }: { name: string; blocks?: "refuse" | "read" },
+): Promise<ModelSource> {
+  const file = await openGguf(store, key, { blocks });
+  const layout = layoutOf(file);
+  const json = await configJson(file, layout);
+  const family = familyOf(json, file.where);
+  const config = readConfig(family, json, file.where, name);
+  return {
+    config,
+    file,
+    key,
+    family: family.name,
+    views: (has) => ggufViews(family, layout, config, has),
+    ignored: /^rope_(freqs|factors_long|factors_short)\.weight$/,
+    tokenizer: async () => ggufTokenizer(file.metadata, { where: file.where, gpt2: layout.gpt2 }),
+  };
+}
+
+function layoutOf({ metadata, where }: GgufFile): GgufLayout {
+  const name = metadata.get("general.architecture");
+  const parts = metadata.get("split.count") ?? 1;
+  check(Number(parts) <= 1, "model/weights", "this is one of several files of a GGUF model", {
+    where,
+    got: `${parts} files`,
+    wanted: "one file",
+    hint: "join them with llama.cpp's gguf-split --merge",
+  });
+  if (typeof name === "string" && Object.hasOwn(ggufLayouts, name)) return ggufLayouts[name]!;
+  return fail("model/family", "this architecture is not one that is read from GGUF", {
+    where,
+    got: name,
+    wanted: Object.keys(ggufLayouts).join(", "),
+  });
+}
+
+/** Refuses settings of the architecture that are not read here: they could change the mathematics. */
+async function configJson(file: GgufFile, layout: GgufLayout): Promise<Json> {
+  const { metadata, entries, where } = file;
+  const architecture = metadata.get("general.architecture") as string;
+  const seen = new Set<string>();
+  const get = (key: string): unknown => {
+    seen.add(`${architecture}.${key}`);
+    return metadata.get(`${architecture}.${key}`);
+  };
+  const number = (key: string): number | undefined => {
+    const got = get(key);
+    if (got === undefined || typeof got === "number") return got;
+    return fail("model/config", `${architecture}.${key} is not a number`, { where, got });
+  };
+  const json: Json = { model_type: layout.type, ...layout.config };
+  for (const [ours, theirs] of Object.entries(layout.keys)) {
+    const value = number(ours);
+    if (value !== undefined) json[theirs] = shortest(value);
+  }
+  const [d_vocab, d_model] = entries.get("token_embd.weight")?.shape ?? [];
+  const told = number("vocab_size");
+  check(told === undefined || told === d_vocab, "model/weights", "the embedding has another size", {
+    where: `${where}: token_embd.weight`,
+    got: `[${d_vocab}, ${d_model}]`,
+    wanted: `${told} rows by ${architecture}.vocab_size`,
+  });
+  json.vocab_size = d_vocab;
+  const heads = Number(metadata.get(`${architecture}.attention.head_count`));
+  json.tie_word_embeddings = !entries.has("output.weight");
+  if (!layout.gpt2) {
+    const d_head = number("attention.key_length") ?? (d_model ?? 0) / heads;
+    const values = number("attention.value_length") ?? d_head;
+    check(values === d_head, "model/config-unsupported", "values have another width than keys", {
+      where,
+      got: `${architecture}.attention.value_length ${values}`,
+      wanted: d_head,
+    });
+    json.head_dim = d_head;
+    const turning = number("rope.dimension_count") ?? d_head;
+    if (turning !== d_head) json.partial_rotary_factor = turning / d_head;
+    for (const [key, tensor] of Object.entries(layout.biases ?? {}))
+      json[key] = entries.has(tensor);
+    json.rope_scaling = await scalingOf(file, number, get);
+  }
+  for (const key of layout.ignored) seen.add(`${architecture}.${key}`);
+  const odd = [...metadata].filter(
+    ([key, value]) => key.startsWith(`${architecture}.`) && !seen.has(key) && !isNothing(value),
+  );
+  check(odd.length === 0, "model/config-unknown", "settings that could change the mathematics", {
+    where,
+    got: odd.map(([key]) => key).join(", "),
+    wanted: "keys that this architecture is known to have",
+  });
+  return json;
+}
+
+function isNothing(value: unknown): boolean {
+  return value === 0 || value === false || value === "none" || value === "";
+}
+
+/** A float32 that stands for 1e-5 reads 9.99999974e-6: the number that a config.json would have. */
+function shortest(value: number): number {
+  if (Number.isInteger(value) || Math.fround(value) !== value) return value;
+  for (let digits = 1; digits <= 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return short;
+  }
+  return value;
+}
+
+async function scalingOf(
+  { metadata, entries, read }: GgufFile,
+  number: (key: string) => number | undefined,
+  get: (key: string) => unknown,
+): Promise<Json | null> {
+  const architecture = metadata.get("general.architecture");
+  const factor = number("rope.scaling.factor") ?? number("rope.scale_linear");
+  const original = number("rope.scaling.original_context_length");
+  get("rope.scaling.finetuned");
+  const type = get("rope.scaling.type") ?? (factor === undefined ? "none" : "linear");
+  if (entries.has("rope_freqs.weight")) {
+    // Llama 3.1: one divisor a frequency, worked out when the file was written.
+    const { data } = await read("rope_freqs.weight");
+    const divisors = Array.from(data as Float32Array);
+    return {
+      rope_type: "longrope",
+      short_factor: divisors,
+      long_factor: divisors,
+      attention_factor: 1,
+      original_max_position_embeddings: metadata.get(`${architecture}.context_length`),
+    };
+  }
+  if (type === "none") return null;
+  return {
+    rope_type: type,
+    ...(factor === undefined ? {} : { factor }),
+    ...(original === undefined ? {} : { original_max_position_embeddings: original }),
+  };
+}
+
+/** `tokenizer.chat_template` of a file, for what a conversation reads. */
+export async function ggufChatTemplate(
+  store: Store,
+  key: string,
+): Promise<{ template: string | undefined; where: string }> {
+  const { metadata } = await openGguf(store, key);
+  const template = metadata.get("tokenizer.chat_template");
+  return {
+    template: typeof template === "string" ? template : undefined,
+    where: `${store.name}/${basename(key)}`,
+  };
+}

@@ -1,0 +1,190 @@
+// Every kind of checkpoint is the model that its maker wrote: GGUF and PyTorch files against transformers.
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Progress } from "../../base/progress.ts";
+import { input, program } from "../../graph/index.ts";
+import { type Backend, ortBackend } from "../../runtime/index.ts";
+import { tensor } from "../../tensor/tensor.ts";
+import type { Model } from "../config.ts";
+import { openModel } from "../open.ts";
+import { bindWeights } from "../parameters.ts";
+import { forward } from "../transformer.ts";
+
+// Made by scripts/golden/checkpoints.py.
+const golden = "test/golden/checkpoints";
+const cases = JSON.parse(readFileSync(`${golden}/gguf.json`, "utf8")) as Record<
+  string,
+  { tokens: number[]; logits: number[]; encodings: { text: string; ids: number[] }[] }
+>;
+const llama = "test/golden/families/llama";
+const folder = mkdtempSync(join(tmpdir(), "sources-"));
+const cache = join(folder, "cache");
+let backend: Backend & { release(): Promise<void> };
+beforeAll(() => {
+  backend = ortBackend({ threads: 1 });
+});
+afterAll(async () => {
+  await backend.release();
+  rmSync(folder, { recursive: true });
+});
+
+/** The logits after the last token. */
+async function lastLogits(model: Model, ids: readonly number[]): Promise<Float32Array> {
+  const bound = bindWeights(model);
+  const tokens = input("tokens", "int32", [1, ids.length]);
+  const { logits } = forward(model.config, bound.values, tokens);
+  const made = program({ inputs: [tokens, ...bound.inputs], outputs: { logits: logits! } });
+  const ready = await backend.compile(made);
+  const fed = tensor("int32", [1, ids.length], Int32Array.from(ids));
+  const { logits: got } = await ready.run({ ...bound.feeds, tokens: fed });
+  await ready.release();
+  return (got!.data as Float32Array).slice(-model.config.d_vocab);
+}
+
+function kinds({ stored }: Model): string[] {
+  return [...new Set(Object.values(stored!.sources).map(({ kind }) => kind))];
+}
+
+describe("GGUF", () => {
+  test.each(Object.keys(cases))("%s computes what transformers computes", async (name) => {
+    const { tokens, logits, encodings } = cases[name]!;
+    const model = await openModel(`${golden}/${name}.gguf`, { cache });
+    expect(model.config.name).toBe(name);
+    expect(kinds(model)).toEqual(["file"]);
+    const got = await lastLogits(model, tokens);
+    const most = Math.max(1, ...logits.map(Math.abs));
+    const distance = Math.max(...logits.map((x, i) => Math.abs(x - got[i]!)));
+    expect(distance / most).toBeLessThan(5e-5);
+    for (const { text, ids } of encodings)
+      expect([...model.tokenizer!.encode(text)], JSON.stringify(text)).toEqual(ids);
+    if (encodings.length > 0) expect(model.tokenizer!.d_vocab).toBe(model.config.d_vocab);
+  });
+
+  test("the same weights have the same hash as on the hub, queries and keys included", async () => {
+    const [file, hub] = await Promise.all([
+      openModel(`${golden}/llama-f32.gguf`),
+      openModel(llama),
+    ]);
+    expect(file.config).toEqual({ ...hub.config, name: "llama-f32" });
+    expect(file.hash).toBe(hub.hash);
+  });
+
+  test("half weights are widened once, and their size is said first", async () => {
+    const said: Progress[] = [];
+    const options = { cache: join(folder, "other"), onProgress: (p: Progress) => said.push(p) };
+    const path = `${golden}/gpt2-f16.gguf`;
+    const copied = await openModel(path, options);
+    expect(said[0]).toMatchObject({ stage: "widen", done: 0, unit: "bytes" });
+    expect(said[0]!.total).toBeGreaterThan(4 * 281 * 32);
+    expect(said.at(-1)!.done).toBe(said[0]!.total);
+    const first = said.length;
+    await openModel(path, options);
+    expect(said.slice(first).map(({ done }) => done)).toEqual([0]);
+    const held = await openModel(path, { cache: false });
+    expect(kinds(held)).toEqual(expect.arrayContaining(["memory"]));
+    expect(held.hash).toBe(copied.hash);
+  });
+});
+
+describe("PyTorch", () => {
+  const place = (name: string, files: Readonly<Record<string, string>>): string => {
+    const made = join(folder, name);
+    mkdirSync(made, { recursive: true });
+    copyFileSync(`${llama}/config.json`, join(made, "config.json"));
+    for (const [from, to] of Object.entries(files))
+      copyFileSync(`${golden}/${from}`, join(made, to));
+    return made;
+  };
+  const shards = [1, 2].map((i) => `pytorch_model-0000${i}-of-00002.bin`);
+
+  test.each([
+    ["one file", { "llama.bin": "pytorch_model.bin" }],
+    ["one file of another name", { "llama.bin": "weights.pt" }],
+    [
+      "shards",
+      {
+        "pytorch_model.bin.index.json": "pytorch_model.bin.index.json",
+        ...Object.fromEntries(shards.map((name) => [name, name])),
+      },
+    ],
+  ])("%s stays in place and has the hash of the safetensors", async (name, files) => {
+    const model = await openModel(place(name, files as Record<string, string>), { cache });
+    const hub = await openModel(llama);
+    expect(kinds(model)).toEqual(["file"]);
+    expect(model.hash).toBe(hub.hash);
+    const { tokens } = cases["llama-f32"]!;
+    expect(await lastLogits(model, tokens)).toEqual(await lastLogits(hub, tokens));
+  });
+
+  test("a legacy file of bfloat16 is widened exactly", async () => {
+    const made = place("legacy", { "llama-bfloat16.pt": "model.pt" });
+    const copied = await openModel(made, { cache });
+    const held = await openModel(join(made, "model.pt"), { cache: false });
+    expect(kinds(copied)).toEqual(["file"]);
+    expect(held.hash).toBe(copied.hash);
+    const hub = await openModel(llama);
+    for (const [name, { data }] of Object.entries(copied.weights))
+      data.forEach((x, i) => {
+        const near = hub.weights[name]!.data[i]!;
+        expect(Math.abs(x - near)).toBeLessThanOrEqual(Math.abs(near) * 2 ** -8);
+      });
+  });
+});
+
+describe("refusals name both sides", () => {
+  const refusal = async (from: string) =>
+    openModel(from, { cache: false }).then(
+      () => expect.fail("accepted"),
+      ({ code, message, where, got, wanted }) =>
+        `${code} | ${[message, where, got, wanted].join(" | ")}`,
+    );
+  const empty = (name: string, files: Readonly<Record<string, string | Uint8Array>>): string => {
+    const made = join(folder, name);
+    mkdirSync(made, { recursive: true });
+    for (const [file, content] of Object.entries(files)) writeFileSync(join(made, file), content);
+    return made;
+  };
+
+  test("what is no model", async () => {
+    expect(await refusal(empty("nothing", {}))).toMatch(/^model\/config .*an empty folder/);
+    expect(await refusal(join(folder, "not-there"))).toMatch(/^model\/config /);
+    const lone = empty("lone", { "w.safetensors": "x" });
+    expect(await refusal(join(lone, "w.safetensors"))).toMatch(/no config\.json beside/);
+    const config = readFileSync(`${llama}/config.json`);
+    expect(await refusal(empty("weightless", { "config.json": config }))).toMatch(
+      /^model\/weights .*config\.json alone/,
+    );
+    const two = { "config.json": config, "a.pt": "x", "b.pt": "x", "training_args.bin": "x" };
+    expect(await refusal(empty("two", two))).toMatch(/several files could.*a\.pt, b\.pt \|/);
+    const bytes = readFileSync(`${golden}/llama-f32.gguf`);
+    expect(await refusal(empty("both", { "a.gguf": bytes, "b.gguf": bytes }))).toMatch(
+      /several gguf models.*a\.gguf, b\.gguf/,
+    );
+  });
+
+  test.each([
+    ["an architecture", "llama", "mamba", /^model\/family .*mamba.*llama, qwen2/],
+    [
+      "a setting",
+      "llama.context_length",
+      "llama.expert_count_x",
+      /^model\/config-unknown .*llama\.expert_count_x/,
+    ],
+  ])("%s that we do not know", async (name, from, to, message) => {
+    // Texts of one length, so that the file stays whole.
+    const bytes = Buffer.from(readFileSync(`${golden}/llama-f32.gguf`));
+    bytes.write(to, bytes.indexOf(from));
+    expect(await refusal(empty(name, { "m.gguf": bytes }))).toMatch(message);
+  });
+
+  test("an embedding of another size than the metadata says", async () => {
+    const bytes = Buffer.from(readFileSync(`${golden}/llama-f32.gguf`));
+    const at = bytes.indexOf("llama.vocab_size") + "llama.vocab_size".length + 4;
+    bytes.writeUInt32LE(47, at);
+    expect(await refusal(empty("vocab", { "m.gguf": bytes }))).toMatch(
+      /^model\/weights .*\[48, 16\].*47 rows by llama\.vocab_size/,
+    );
+  });
+});
