@@ -1,12 +1,10 @@
 // micrographia generate: what a model writes on, as it writes, with or without interventions.
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { fail } from "../base/errors.ts";
 import { type During, type GeneratedToken, generate, interventionHash } from "../hooks/index.ts";
-import { openModel } from "../models/index.ts";
+import { chatTemplateAt } from "../models/index.ts";
 import { ortBackend } from "../runtime/index.ts";
-import { chatPrompt, chatTemplateOf, type TokenizerConfig } from "../text/index.ts";
+import { chatPrompt } from "../text/index.ts";
 import { exit } from "./exit.ts";
 import { number } from "./format.ts";
 import { onInterrupt } from "./interrupt.ts";
@@ -17,10 +15,10 @@ import {
   several,
 } from "./interventions.ts";
 import { print } from "./job.ts";
-import { modelFolder } from "./models.ts";
+import { type ModelOptions, modelArgument, modelOptions, modelPath, openPath } from "./models.ts";
 import { type CommonOptions, commonOptions, positive, real, whole } from "./options.ts";
 
-interface Options extends CommonOptions, InterventionOptions {
+interface Options extends CommonOptions, InterventionOptions, ModelOptions {
   prompt: string;
   chat?: boolean;
   max_new_tokens: number;
@@ -34,8 +32,8 @@ interface Options extends CommonOptions, InterventionOptions {
 }
 
 export function define(command: Command): Command {
-  const described = commonOptions(command)
-    .argument("<model>", "a bundled organism, one of the project folder, a folder, or a hub id")
+  const described = modelOptions(commonOptions(command))
+    .argument("<model>", modelArgument)
     .requiredOption("--prompt <text>", "what it writes on from")
     .option("--chat", "the prompt is a user's message, put into the model's chat template")
     .option("--max_new_tokens <n>", "tokens to write", positive, 64)
@@ -53,15 +51,15 @@ export function define(command: Command): Command {
 }
 
 export async function run(reference: string, options: Options): Promise<number> {
-  const folder = await modelFolder(reference, options.out);
-  const model = await openModel(folder);
+  const path = await modelPath(reference, options.out);
+  const model = await openPath(path, options);
   const { tokenizer } = model;
   if (tokenizer === undefined)
     return fail("model/tokenizer", "this model has no tokenizer", {
-      where: folder,
-      wanted: "tokenizer.json beside config.json",
+      where: path,
+      wanted: "tokenizer.json beside config.json, or a tokenizer of the format's own",
     });
-  const text = options.chat ? await asChat(folder, options.prompt) : options.prompt;
+  const text = options.chat ? await asChat(path, options.prompt) : options.prompt;
   const ids = tokenizer.encode(text, { special: options.chat !== true });
   const interventions = await askedInterventions(options);
   const backend = ortBackend({ threads: options.threads });
@@ -132,13 +130,9 @@ function wholeCharacters(text: string): string {
   return text.replace(/\ufffd+$/u, "");
 }
 
-async function asChat(folder: string, prompt: string): Promise<string> {
-  const read = (name: string) => readFile(join(folder, name), "utf8").catch(() => undefined);
-  const text = await read("tokenizer_config.json");
-  const config: TokenizerConfig = text === undefined ? {} : JSON.parse(text);
-  const template = chatTemplateOf(config, { file: await read("chat_template.jinja") });
+async function asChat(path: string, prompt: string): Promise<string> {
   return chatPrompt([{ role: "user", content: prompt }], {
-    ...template,
+    ...(await chatTemplateAt(path)),
     add_generation_prompt: true,
   });
 }

@@ -12,22 +12,26 @@ import { packageVersion } from "../workspace/package.ts";
 import { openWorkspace, type Workspace } from "../workspace/workspace.ts";
 import { bytes, figures } from "./format.ts";
 import { print } from "./job.ts";
-import { findModel } from "./models.ts";
+import { findModel, type ModelOptions, modelOptions } from "./models.ts";
 import { type CommonOptions, commonOptions } from "./options.ts";
 import { type SiteEntry, siteEntries, siteTable } from "./site-table.ts";
 
 export function define(command: Command): Command {
-  return commonOptions(command, { seed: false }).argument(
+  return modelOptions(commonOptions(command, { seed: false })).argument(
     "[name]",
-    "a model (by name, folder or hub id) or a dictionary",
+    "a model (by name, folder, file or hub id) or a dictionary",
   );
 }
 
-export async function run(name: string | undefined, { json, out }: CommonOptions): Promise<number> {
+export async function run(
+  name: string | undefined,
+  options: CommonOptions & ModelOptions,
+): Promise<number> {
+  const { json, out } = options;
   // Looking must not leave a folder behind.
   const workspace = existsSync(out) ? await openWorkspace(out) : undefined;
   const found =
-    name === undefined ? await whatIsHere(workspace, out) : await whatIs(name, workspace, out);
+    name === undefined ? await whatIsHere(workspace, out) : await whatIs(name, workspace, options);
   await print(json ? JSON.stringify(found) : readable(found).join("\n"));
   return 0;
 }
@@ -60,17 +64,18 @@ async function whatIsHere(workspace: Workspace | undefined, out: string) {
 async function whatIs(
   name: string,
   workspace: Workspace | undefined,
-  out: string,
+  options: ModelOptions,
 ): Promise<object> {
+  const { out } = options;
   const models = modelShelf(out);
   const names = await models.names();
   if (names.includes(name))
-    return { ...(await models.info(name)), ...factsOf(await findModel(name, out)) };
+    return { ...(await models.info(name)), ...factsOf(await findModel(name, options)) };
   const described = (await workspace?.bundles()) ?? [];
   if (workspace !== undefined && described.includes(name))
     return (await openBundle(workspace.store, layout.bundle(name))).summary;
   const all = [...names, ...described];
-  const model = await findModel(name, out).catch((error) => {
+  const model = await findModel(name, options).catch((error) => {
     if (!isError(error, "model/missing") || name.includes("/")) throw error;
     return fail("model/unknown", "there is no model or dictionary with this name", {
       got: name,

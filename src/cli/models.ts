@@ -1,14 +1,52 @@
-// Which model is meant on the command line: one of this project folder, a bundled one, a folder, or a hub id?
+// Which model is meant on the command line, how is it opened, and what is said while that takes time?
+import type { Command } from "commander";
+import type { Progress } from "../base/progress.ts";
 import { type Model, openModel, resolveModel } from "../models/index.ts";
 import { modelShelf } from "../server/models.ts";
+import { bytes } from "./format.ts";
 
-/** Errors: `model/missing`, with the line that fetches it where it is a hub id. */
-export async function modelFolder(reference: string, out: string): Promise<string> {
-  const shelf = modelShelf(out);
-  if ((await shelf.names()).includes(reference)) return shelf.folder(reference);
-  return (await resolveModel(reference)).folder;
+export const modelArgument =
+  "a bundled organism, one of the project folder, a folder, a file (GGUF, llama2.c), or a hub id";
+
+export interface ModelOptions {
+  out: string;
+  /** `--no-cache` */
+  cache?: boolean;
+  quiet?: boolean;
 }
 
-export async function findModel(reference: string, out: string): Promise<Model> {
-  return openModel(await modelFolder(reference, out));
+export function modelOptions(command: Command): Command {
+  return command.option("--no-cache", "widen half weights in memory, and keep no float32 copy");
+}
+
+/** A folder or a file. Errors: `model/missing`, with the line that fetches it where it is a hub id. */
+export async function modelPath(reference: string, out: string): Promise<string> {
+  const shelf = modelShelf(out);
+  if ((await shelf.names()).includes(reference)) return shelf.folder(reference);
+  const { folder, file } = await resolveModel(reference);
+  return file ?? folder;
+}
+
+export async function findModel(reference: string, options: ModelOptions): Promise<Model> {
+  return openPath(await modelPath(reference, options.out), options);
+}
+
+export async function openPath(path: string, { cache, quiet }: ModelOptions): Promise<Model> {
+  return openModel(path, {
+    cache: cache === false ? false : undefined,
+    onProgress: quiet ? undefined : widening(process.stderr, cache !== false),
+  });
+}
+
+/** The size before anything is written, then a line at every tenth. */
+function widening(to: { write(text: string): unknown }, kept: boolean) {
+  let tenth = 0;
+  return ({ done, total }: Progress): void => {
+    const now = Math.floor((10 * done) / Math.max(1, total));
+    if (done > 0 && now === tenth) return;
+    tenth = now;
+    const size = bytes(total);
+    if (done === 0) to.write(`float32 ${kept ? "copy in the cache" : "in memory"}: ${size}\n`);
+    else to.write(`widened ${10 * now} % of ${size}\n`);
+  };
 }

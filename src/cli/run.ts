@@ -11,12 +11,12 @@ import {
   several,
 } from "./interventions.ts";
 import { print } from "./job.ts";
-import { findModel } from "./models.ts";
+import { findModel, type ModelOptions, modelArgument, modelOptions } from "./models.ts";
 import { type CommonOptions, commonOptions, positive } from "./options.ts";
 import { heatMap, sideBySide, strip, tokenLabel } from "./picture.ts";
 import { type Effect, type RunReport, runReport, type SiteReport } from "./run-report.ts";
 
-interface Options extends CommonOptions, InterventionOptions {
+interface Options extends CommonOptions, InterventionOptions, ModelOptions {
   prompt: string;
   site: string[];
   feed: string[];
@@ -24,8 +24,8 @@ interface Options extends CommonOptions, InterventionOptions {
 }
 
 export function define(command: Command): Command {
-  const described = commonOptions(command)
-    .argument("<model>", "a bundled organism, one of the project folder, a folder, or a hub id")
+  const described = modelOptions(commonOptions(command))
+    .argument("<model>", modelArgument)
     .requiredOption("--prompt <text>", "what it reads")
     .option(
       "--site <glob>",
@@ -39,8 +39,8 @@ export function define(command: Command): Command {
 }
 
 export async function run(reference: string, options: Options): Promise<number> {
-  const { prompt, out, threads, top, seed, json } = options;
-  const model = await findModel(reference, out);
+  const { prompt, threads, top, seed, json } = options;
+  const model = await findModel(reference, options);
   const interventions = await askedInterventions(options);
   const backend = ortBackend({ threads });
   try {

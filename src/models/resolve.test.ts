@@ -10,10 +10,18 @@ afterAll(() => rmSync(cacheDir, { recursive: true }));
 const commit = "0123456789abcdef0123456789abcdef01234567";
 const options = { cacheDir, env: {} };
 
-test("an organism, a folder and a hub id each mean one folder", async () => {
+test("an organism, a folder, a file and a hub id each mean one place", async () => {
   const [organism] = await listOrganisms();
   expect((await resolveModel(organism!, options)).kind).toBe("organism");
   expect(await resolveModel(cacheDir, options)).toMatchObject({ kind: "folder", folder: cacheDir });
+  const file = join(cacheDir, "tiny.gguf");
+  writeFileSync(file, "");
+  expect(await resolveModel(file, options)).toEqual({
+    kind: "file",
+    name: "tiny.gguf",
+    folder: cacheDir,
+    file,
+  });
   const folder = join(cacheDir, "models--org--tiny");
   const snapshot = join(folder, "snapshots", commit);
   mkdirSync(snapshot, { recursive: true });

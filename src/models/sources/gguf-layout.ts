@@ -12,6 +12,8 @@ export interface GgufLayout {
   readonly config: Readonly<Record<string, unknown>>;
   /** Key of the metadata, behind the architecture → key of config.json. */
   readonly keys: Readonly<Record<string, string>>;
+  /** Those of them that llama.cpp has a value for. */
+  readonly optional: readonly string[];
   /** Keys that change nothing that is computed. */
   readonly ignored: readonly string[];
   /** Setting → the tensor that tells it. */
@@ -39,6 +41,7 @@ const ignored = ["tensor_data_layout", "use_parallel_residual", "attention.causa
 const llamaNames: Omit<GgufLayout, "type" | "config"> = {
   gpt2: false,
   keys: sizes,
+  optional: ["attention.head_count_kv", "rope.freq_base"],
   ignored,
   names: {
     "model.embed_tokens": "token_embd",
@@ -91,6 +94,7 @@ export const ggufLayouts: Readonly<Record<string, GgufLayout>> = {
       "attention.head_count": "n_head",
       "attention.layer_norm_epsilon": "layer_norm_epsilon",
     },
+    optional: [],
     ignored: [...ignored, "attention.head_count_kv"],
     names: {
       "transformer.wte": "token_embd",

@@ -1,5 +1,4 @@
 // How a GGUF file becomes a model: its metadata in the words of a config.json, its tensors' names.
-import { basename } from "node:path";
 import { check, fail } from "../../base/errors.ts";
 import { type GgufFile, openGguf } from "../../formats/gguf/gguf.ts";
 import type { Store } from "../../storage/store.ts";
@@ -66,6 +65,15 @@ async function configJson(file: GgufFile, layout: GgufLayout): Promise<Json> {
   const json: Json = { model_type: layout.type, ...layout.config };
   for (const [ours, theirs] of Object.entries(layout.keys)) {
     const value = number(ours);
+    check(
+      value !== undefined || layout.optional.includes(ours),
+      "model/config",
+      "a size is missing",
+      {
+        where,
+        wanted: `${architecture}.${ours}`,
+      },
+    );
     if (value !== undefined) json[theirs] = shortest(value);
   }
   const [d_vocab, d_model] = entries.get("token_embd.weight")?.shape ?? [];
@@ -146,18 +154,5 @@ async function scalingOf(
     rope_type: type,
     ...(factor === undefined ? {} : { factor }),
     ...(original === undefined ? {} : { original_max_position_embeddings: original }),
-  };
-}
-
-/** `tokenizer.chat_template` of a file, for what a conversation reads. */
-export async function ggufChatTemplate(
-  store: Store,
-  key: string,
-): Promise<{ template: string | undefined; where: string }> {
-  const { metadata } = await openGguf(store, key);
-  const template = metadata.get("tokenizer.chat_template");
-  return {
-    template: typeof template === "string" ? template : undefined,
-    where: `${store.name}/${basename(key)}`,
   };
 }

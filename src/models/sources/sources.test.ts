@@ -167,12 +167,18 @@ describe("refusals name both sides", () => {
   test.each([
     ["an architecture", "llama", "mamba", /^model\/family .*mamba.*llama, qwen2/],
     [
-      "a setting",
+      "a size",
       "llama.context_length",
-      "llama.expert_count_x",
-      /^model\/config-unknown .*llama\.expert_count_x/,
+      "llama.contextxlength",
+      /^model\/config .*llama\.context_length/,
     ],
-  ])("%s that we do not know", async (name, from, to, message) => {
+    [
+      "a setting",
+      "llama.vocab_size",
+      "llama.vocab_skew",
+      /^model\/config-unknown .*llama\.vocab_skew/,
+    ],
+  ])("%s that is not the one known", async (name, from, to, message) => {
     // Texts of one length, so that the file stays whole.
     const bytes = Buffer.from(readFileSync(`${golden}/llama-f32.gguf`));
     bytes.write(to, bytes.indexOf(from));
