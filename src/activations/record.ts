@@ -19,6 +19,8 @@ export interface RecordOptions {
   prefix?: string;
   /** float16 halves the files; rounding is to the nearest, and overflow is refused. */
   dtype?: "float32" | "float16";
+  /** What the rows begin with besides text, as the manifest is to say it. */
+  bos_policy?: string;
   /** At most the bytes of a shard, and about those of what is computed at once. */
   outputLimit?: number;
 }
@@ -29,6 +31,9 @@ export interface ActivationManifest {
   model: string;
   model_hash: string;
   tokenizer_hash?: string;
+  /** Changes of coordinates of the model's weights, first to last. */
+  processing: readonly string[];
+  bos_policy: string;
   site: string;
   dtype: "float32" | "float16";
   d: number;
@@ -46,6 +51,9 @@ export interface ActivationManifest {
   };
 }
 
+/** What a manifest means that does not say so. */
+const plain = { processing: [] as readonly string[], bos_policy: "none" };
+
 /** What a recording under way has to agree on, and how far it is. */
 interface Progress {
   recipe: unknown;
@@ -62,7 +70,14 @@ export async function recordActivations(
   model: Model,
   backend: Backend,
   data: ActivationRows,
-  { site, store, prefix = "", dtype = "float32", outputLimit = outputLimitBytes }: RecordOptions,
+  {
+    site,
+    store,
+    prefix = "",
+    dtype = "float32",
+    bos_policy = "none",
+    outputLimit = outputLimitBytes,
+  }: RecordOptions,
   context: Context = {},
 ): Promise<ActivationManifest> {
   const { n_ctx, rows } = data;
@@ -75,6 +90,8 @@ export async function recordActivations(
     model: model.config.name,
     model_hash: model.hash,
     ...(model.tokenizer === undefined ? {} : { tokenizer_hash: model.tokenizer.hash }),
+    processing: [...(model.processing ?? [])],
+    bos_policy,
     site,
     dtype,
     d,
@@ -86,7 +103,7 @@ export async function recordActivations(
   const finished = await readJson<ActivationManifest>(store, `${prefix}manifest.json`);
   if (finished !== undefined) {
     const { shards, moments, ...made } = finished;
-    checkSame(store, made, recipe);
+    checkSame(store, { ...plain, ...made }, recipe);
     return finished;
   }
   const progress: Progress = (await readJson<Progress>(store, `${prefix}progress.json`)) ?? {
@@ -94,7 +111,7 @@ export async function recordActivations(
     shards: [],
     moments: sumMoments(d).state(),
   };
-  checkSame(store, progress.recipe, { ...recipe, shardRows });
+  checkSame(store, { ...plain, ...(progress.recipe as object) }, { ...recipe, shardRows });
 
   const { shards } = progress;
   const sums = sumMoments(d, progress.moments);

@@ -12,6 +12,8 @@ interface Part {
 /** Keeps active pairs only (6 bytes each up to 65,536 features); `done` sorts them by feature. */
 export function columnBuilder(d_sae: number): {
   add(rows: SparseRows): void;
+  /** acts [n, d_sae]: those above the threshold, which is 0 or more. */
+  addDense(acts: Float32Array, threshold: number): void;
   done(): FeatureColumns;
 } {
   const parts: Part[] = [];
@@ -33,6 +35,26 @@ export function columnBuilder(d_sae: number): {
           feature[at] = index[p]!;
           kept[at++] = value[p]!;
           offsets[index[p]! + 1]!++;
+        }
+      parts.push({ from: n_tokens, counts, feature, value: kept });
+      n_tokens += n;
+    },
+    addDense(acts, threshold) {
+      const n = acts.length / d_sae;
+      const counts = new Uint16Array(n);
+      let active = 0;
+      for (let i = 0; i < acts.length; i++) if (acts[i]! > threshold) active++;
+      const feature = new Ids(active);
+      const kept = new Float32Array(active);
+      let at = 0;
+      for (let t = 0; t < n; t++)
+        for (let f = 0; f < d_sae; f++) {
+          const a = acts[t * d_sae + f]!;
+          if (!(a > threshold)) continue;
+          counts[t]!++;
+          feature[at] = f;
+          kept[at++] = a;
+          offsets[f + 1]!++;
         }
       parts.push({ from: n_tokens, counts, feature, value: kept });
       n_tokens += n;

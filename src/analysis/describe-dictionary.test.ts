@@ -72,9 +72,11 @@ function randomDictionary() {
   });
 }
 
-const tokenizer = {
+const tokenizer: Tokenizer = {
+  hash: "words",
+  policy: { before: [], after: [], source: "none" },
   pieces: (ids: ArrayLike<number>) => Array.from(ids, (id) => ({ text: `t${id}` })),
-} as Tokenizer;
+} as unknown as Tokenizer;
 
 test("columns, neurons and logits of a bundle are those of the model", async () => {
   const store = memoryStore();

@@ -25,6 +25,7 @@ import { activationShapes } from "./histograms.ts";
 import type { LogitPath } from "./logit-weights.ts";
 import type { DictionarySummary } from "./page.ts";
 import { backendProduct } from "./product.ts";
+import { checkProvenance, provenanceInputs, provenanceOf } from "./provenance.ts";
 import { recordSplit } from "./record.ts";
 
 export interface DescribeDictionary {
@@ -45,7 +46,10 @@ export interface DescribeDictionary {
   contexts?: readonly string[];
   storeActivations?: boolean;
   onColumns?: DescribeInput["onColumns"];
+  /** What the manifest says of the texts and the model, besides its provenance. */
   inputs?: Record<string, string>;
+  /** Describes a dictionary of another model, or of this one before a change of coordinates; the manifest says so. */
+  allowOtherModel?: boolean;
   version?: string;
 }
 
@@ -63,15 +67,20 @@ export async function groundOf(
   return ground;
 }
 
-/** Errors: `describe/site`, `describe/contexts`, and those of the model, coder and store. */
+/**
+ * Errors: `describe/site`, `describe/contexts`, those of `checkProvenance`, and those of the model, coder and
+ * store.
+ */
 export async function describeDictionary(
   input: DescribeDictionary,
   coder: Coder,
   backend: Backend,
   context: Context = {},
 ): Promise<DescribeResult & { ground: Ground }> {
-  const { model, dictionary, tokenizer } = input;
+  const { model, dictionary, tokenizer, allowOtherModel } = input;
   const { metadata } = dictionary;
+  const provenance = provenanceOf(model, tokenizer);
+  const differences = checkProvenance(metadata, provenance, { where: input.id, allowOtherModel });
   const site = siteOf(dictionary);
   const seed = metadata.seed ?? 0;
   const ground = await groundOf(input, backend, { d_vocab: model.config.d_vocab, seed });
@@ -112,7 +121,11 @@ export async function describeDictionary(
         claims: input.claims,
         storeActivations: input.storeActivations,
         onColumns: input.onColumns,
-        inputs: input.inputs,
+        inputs: {
+          ...provenanceInputs(provenance),
+          ...(differences.length === 0 ? {} : { differences: differences.join("; ") }),
+          ...input.inputs,
+        },
         version: input.version,
       },
       context,

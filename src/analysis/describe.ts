@@ -55,10 +55,13 @@ export interface DescribeInput {
   summary: Pick<
     DictionarySummary,
     "id" | "model" | "site" | "architecture" | "d_in" | "k" | "seed" | "tokens"
-  >;
+  > &
+    Partial<Pick<DictionarySummary, "unit" | "threshold">>;
   revision: number;
   state?: DictionarySummary["state"];
   W_dec: Float32Array; // [d_sae, d_in]
+  /** What units are compared by, [d_sae, any width], where it is not W_dec; null compares none. */
+  directions?: Float32Array | null;
   scale?: number;
   tokenizer: Pieces;
   ground: Ground;
@@ -93,7 +96,7 @@ export async function describeColumns(
   input: DescribeInput,
   context: Context = {},
 ): Promise<DescribeResult> {
-  const { ground, summary, product, W_dec, control } = input;
+  const { ground, summary, product, W_dec, control, directions = W_dec } = input;
   const d_sae = W_dec.length / summary.d_in;
   const rng = random(summary.seed).stream("describe");
 
@@ -131,7 +134,7 @@ export async function describeColumns(
     tokenTable: tokenTable(ground),
     bestNeuron: bestNeuron ?? [],
     participation_random: randomParticipation(summary.d_in, rng.stream("participation")),
-    near: await nearestRows(W_dec, d_sae, { product }),
+    near: directions === null ? noneNear(d_sae) : await nearestRows(directions, d_sae, { product }),
     product,
     control,
     rng,
@@ -154,6 +157,8 @@ export async function describeColumns(
   }
   const dead = rows.filter((row) => row.dead).length;
   const whole: DictionarySummary = {
+    unit: "feature",
+    threshold: null,
     ...summary,
     d_sae,
     revision: input.revision,
@@ -180,6 +185,10 @@ export async function describeColumns(
     ),
     shapes: activationShapes(columns),
   };
+}
+
+function noneNear(d_sae: number): [][] {
+  return Array.from({ length: d_sae }, () => []);
 }
 
 /** All features named, on this thread and the helper's. */

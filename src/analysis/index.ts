@@ -16,13 +16,22 @@ export {
   logitPath,
   measureDictionary,
 } from "./describe-dictionary.ts";
+export { describeNeurons, measureNeurons } from "./describe-neurons.ts";
 export { type LogitPath, logitWeights, summarizeLogits } from "./logit-weights.ts";
 export { nameOf, statementOf } from "./name.ts";
 export { nearestRows } from "./nearest.ts";
+export { neuronThreshold, recordNeurons } from "./neuron-units.ts";
 export { neuronMatcher, neuronShares, participationRatio } from "./neurons.ts";
 export * from "./page.ts";
 export { rowOf } from "./pages.ts";
 export { probeCeiling } from "./probe-ceiling.ts";
 export { backendProduct } from "./product.ts";
+export {
+  bosPolicy,
+  checkProvenance,
+  type Provenance,
+  provenanceInputs,
+  provenanceOf,
+} from "./provenance.ts";
 export { recordSplit } from "./record.ts";
 export { stripMaker } from "./strips.ts";

@@ -175,6 +175,10 @@ export const FeaturePageSchema = z
 export const DictionarySummarySchema = z
   .object({
     id: z.string(),
+    /** What its units are: features of a dictionary, or a site's own neurons. */
+    unit: z.enum(["feature", "neuron"]).default("feature"),
+    /** Of neurons: from which value on one counts as active. */
+    threshold: z.number().nullable().default(null),
     model: z.string(),
     site: z.string(),
     architecture: z.string(),

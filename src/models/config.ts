@@ -116,6 +116,8 @@ export interface Encoder {
   readonly n_token_types?: number;
   /** A norm over the embeddings: `embed.ln` of tokens, `ln_pre` of an image. */
   readonly embed_norm?: boolean;
+  /** The last norm is only for what is read from: `hidden` is the stream before it (CLIP's images). */
+  readonly hidden_before_norm?: boolean;
   /** Which position stands for all: the first, or where the text ends. */
   readonly pool: "first" | "eot";
   /** The token at which a text ends; the largest of a row when left out. */
@@ -215,6 +217,8 @@ export interface Model {
   /** Where the weights come from, when they are views of other tensors. */
   readonly stored?: Stored;
   readonly tokenizer?: Tokenizer;
+  /** Changes of coordinates that its weights have been through, first to last: see `editModel`. */
+  readonly processing?: readonly string[];
   /** Of config and weights: what recordings and dictionaries are bound to. */
   readonly hash: string;
 }

@@ -16,13 +16,18 @@ export interface ControlDictionary {
   dictionary: Dictionary;
 }
 
+/** The model with every weight's entries permuted: what all controls of a model are made on. */
+export function controlModel(model: Model): Model {
+  return permutedModel(model, permutation);
+}
+
 /** Entries of every weight matrix permuted; the dictionary has the same texts, steps, k, rate and order. */
 export function permutedControl(
   study: Study,
   settings: DictionarySettings,
   parts: { store: Store; watch: Omit<TrainingWatch, "checkpoint"> },
 ): Promise<ControlDictionary> {
-  return controlDictionary(study, permutedModel(study.model, permutation), settings, parts);
+  return controlDictionary(study, controlModel(study.model), settings, parts);
 }
 
 /** The model with the weights that growing began with. */

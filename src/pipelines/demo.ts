@@ -42,7 +42,7 @@ export async function demo(input: DemoInput, context: JobContext): Promise<Figur
   const { model, site, d_sae, k, seed } = input;
   const steps = Math.max(2, Math.ceil(input.tokens / batch));
   const settings: DictionarySettings = { site, d_sae, k, seed, steps, batch, lr };
-  const id = dictionaryId({ model: shortName(model), d_sae, k, seed });
+  const id = dictionaryId({ model: shortName(model), site, d_sae, k, seed });
   context.onEvent({
     type: "run-started",
     model,

@@ -3,25 +3,43 @@ import { z } from "zod";
 import type { DescribeResult } from "../analysis/describe.ts";
 import { describeDictionary } from "../analysis/describe-dictionary.ts";
 import type { DictionarySummary } from "../analysis/page.ts";
+import { checkProvenance, provenanceOf } from "../analysis/provenance.ts";
 import { type Coder, openCoder } from "../dictionaries/coder.ts";
 import { loadDictionary } from "../dictionaries/saelens.ts";
 import type { Claim } from "../evidence/claim.ts";
 import { readManifest } from "../workspace/artifact.ts";
-import { layout } from "../workspace/layout.ts";
+import { layout, usualSite } from "../workspace/layout.ts";
 import { packageVersion } from "../workspace/package.ts";
 import type { JobContext } from "./events.ts";
 import { claimsOf, measureLosses } from "./losses.ts";
+import { describeNeuronsOf } from "./neurons.ts";
 import { openStudy, type Study } from "./study.ts";
 
-export const DescribeInputSchema = z.object({
-  dictionary: z.string(),
-  seed: z.number().int().nonnegative().optional(),
-});
+export const DescribeInputSchema = z
+  .object({
+    dictionary: z.string().optional(),
+    /** Instead: the neurons of this model, at the site. */
+    neurons: z.string().optional(),
+    site: z.string().optional(),
+    seed: z.number().int().nonnegative().optional(),
+  })
+  .refine(({ dictionary, neurons }) => (dictionary === undefined) !== (neurons === undefined), {
+    message: "name either a dictionary or, with neurons, a model",
+  })
+  .refine(({ dictionary, site }) => dictionary === undefined || site === undefined, {
+    message: "a dictionary has its own site",
+  });
 
 export async function describe(
-  { dictionary: id }: z.infer<typeof DescribeInputSchema>,
+  { dictionary, neurons, site = usualSite }: z.infer<typeof DescribeInputSchema>,
   context: JobContext,
 ): Promise<DictionarySummary> {
+  return neurons === undefined
+    ? describeKept(dictionary!, context)
+    : describeNeuronsOf({ model: neurons, site }, context);
+}
+
+async function describeKept(id: string, context: JobContext): Promise<DictionarySummary> {
   const { store, workspace } = context;
   const prefix = layout.dictionary(id);
   const { parameters, seed } = await readManifest(store, prefix, { kind: "dictionary" });
@@ -40,6 +58,7 @@ export async function describe(
     { model: String(parameters.model), site: site ?? "", folder: workspace.folder },
     context,
   );
+  checkProvenance(dictionary.metadata, provenanceOf(study.model, study.tokenizer), { where: id });
   const coder = await openCoder(dictionary, study.backend);
   try {
     const losses = await measureLosses(study, coder, seed, { signal: context.signal });
@@ -76,7 +95,7 @@ export async function writePages(
       contexts,
       store: context.store,
       prefix: layout.bundle(pages.id),
-      inputs: { model: model.hash, tokenizer: tokenizer.hash, ...hashes },
+      inputs: { reference: study.reference, ...hashes },
       version: packageVersion(),
       storeActivations: pages.state !== "interim",
       ...pages,

@@ -1,10 +1,10 @@
 // Everything that is claimed about a dictionary, with all controls and rivals: what the card and the log state.
-import { join } from "node:path";
 import { z } from "zod";
 import { applyControl } from "../analysis/apply-control.ts";
 import { logitPath } from "../analysis/describe-dictionary.ts";
 import { logitWeights } from "../analysis/logit-weights.ts";
 import { probeCeiling } from "../analysis/probe-ceiling.ts";
+import { checkProvenance, provenanceOf } from "../analysis/provenance.ts";
 import { random } from "../base/random.ts";
 import { openCoder } from "../dictionaries/coder.ts";
 import type { Dictionary } from "../dictionaries/dictionary.ts";
@@ -15,6 +15,7 @@ import { poolControls } from "../evidence/control.ts";
 import { measureContexts, type UnitPair } from "../evidence/judge.ts";
 import { densityMatched } from "../evidence/nulls.ts";
 import { fieldNouns, occurrences, raisesNouns, theToken } from "../evidence/the-token.ts";
+import { siteWidth } from "../models/index.ts";
 import { readManifest } from "../workspace/artifact.ts";
 import { dictionaryId, layout } from "../workspace/layout.ts";
 import { packageVersion } from "../workspace/package.ts";
@@ -48,6 +49,8 @@ export interface Evaluation extends Figures {
   claims: Claim[];
   /** By control and rival: r given the token of the best unit of each context. */
   others: Record<string, Record<string, number>>;
+  /** Controls that could not be had, and why. */
+  left_out: string[];
 }
 
 interface FieldFigures {
@@ -91,6 +94,9 @@ export async function evaluate(
   const { site } = settings;
   const { texts } = input;
   const study = await openStudy({ model: name, site, folder: workspace.folder, texts }, context);
+  checkProvenance(dictionary.metadata, provenanceOf(study.model, study.tokenizer), {
+    where: input.dictionary,
+  });
   const units = await unitPair(study, dictionary, {}, context);
   const figures = await measureContexts(units, study.ground);
   const others = await otherUnits(study, settings, input.full, context);
@@ -142,6 +148,7 @@ export async function evaluate(
     },
     claims: [...Object.values(losses.claims).filter((one) => one !== null)],
     others: others.table,
+    left_out: others.left_out,
   };
 }
 
@@ -167,12 +174,21 @@ async function otherUnits(
   const byName = ground.contexts.map((c) => [ground.eval.contexts[c]!, neurons[c]] as const);
   const rivals: ContextRivals = { neurons: Object.fromEntries(byName) };
   const table: Record<string, Record<string, number>> = {};
+  const left_out: string[] = [];
   if (full) {
-    const { seed: growSeed } = await readRecipe(join(study.folder, "recipe.json"));
-    const untrained = await untrainedControl(study, settings, { growSeed, store, watch });
-    const atStart = await unitPair(study, untrained.dictionary, untrained, context);
-    const { d_mlp } = study.model.config;
-    const wide = { ...settings, d_sae: d_mlp };
+    const byContext = (all: { context: string; r_given_token: { value: number } }[]) =>
+      Object.fromEntries(all.map((one) => [one.context, one.r_given_token.value]));
+    if (study.recipe === null)
+      left_out.push(
+        "step-0: the model has no recipe, so its weights before training are not known",
+      );
+    else {
+      const { seed: growSeed } = await readRecipe(study.recipe);
+      const untrained = await untrainedControl(study, settings, { growSeed, store, watch });
+      const atStart = await unitPair(study, untrained.dictionary, untrained, context);
+      table["step-0"] = byContext(await measureContexts(atStart, ground));
+    }
+    const wide = { ...settings, d_sae: siteWidth(study.model.config, settings.site) };
     const prefix = layout.dictionary(dictionaryId({ model: study.model.config.name, ...wide }));
     const layerWide = await unitPair(
       study,
@@ -182,15 +198,12 @@ async function otherUnits(
     );
     rivals.layerWide = await measureContexts(layerWide, ground);
     rivals.probe = await probeCeiling(study, ground, study.backend, {}, context);
-    const byContext = (all: { context: string; r_given_token: { value: number } }[]) =>
-      Object.fromEntries(all.map((one) => [one.context, one.r_given_token.value]));
-    table["step-0"] = byContext(await measureContexts(atStart, ground));
     table["layer-wide"] = byContext([...rivals.layerWide]);
     table.probe = Object.fromEntries(
       Object.entries(rivals.probe).map(([name, estimate]) => [name, estimate!.value]),
     );
   }
-  return { permuted: permutedFigures, units, rivals, table };
+  return { permuted: permutedFigures, units, rivals, table, left_out };
 }
 
 /** Among occurrences of "the": does a feature tell the field from the rest, and does it raise the field's nouns? */

@@ -8,6 +8,7 @@ import { countFirings, type DensityFacts, densityFacts } from "../dictionaries/m
 import { type ContextSummary, contextClaims, contextFigures } from "../evidence/context-claims.ts";
 import type { ControlFigures } from "../evidence/control.ts";
 import type { MeasuredLosses } from "./losses.ts";
+import { rowLength } from "./rows.ts";
 import type { Study } from "./study.ts";
 import { judgedRows } from "./texts.ts";
 
@@ -41,7 +42,7 @@ export async function heldOutDensity(
   let n_tokens = 0;
   for (const split of ["select", "eval"] as const) {
     const { rows } = judgedRows(tokenizer, corpus, split, {
-      n_ctx: model.config.n_ctx,
+      n_ctx: rowLength(model.config),
       each: heldOutEach / 2,
     });
     for await (const { acts } of activationStream(model, backend, rows, { site }, context))

@@ -16,6 +16,7 @@ import { siteWidth } from "../models/index.ts";
 import { carrier } from "../text/generators.ts";
 import { endContext, type TokenRows } from "../text/pack.ts";
 import type { ContextProgress } from "../workspace/run-state.ts";
+import { rowLength } from "./rows.ts";
 import { firstRows, groundOf, type Study } from "./study.ts";
 import { judgedRows } from "./texts.ts";
 import { bestNeurons, unitPair } from "./units.ts";
@@ -34,9 +35,8 @@ export interface Lookout {
 
 export async function openLookout(whole: Study, context: Context): Promise<Lookout> {
   const { tokenizer, corpus, contexts, model, backend, site } = whole;
-  const { n_ctx } = model.config;
   const options = {
-    n_ctx,
+    n_ctx: rowLength(model.config),
     contexts: [...contexts, carrier, endContext],
     each: generatedEach,
   };

@@ -1,14 +1,16 @@
 // A recording as a job: texts → rows → a site's activations as shards in the project folder.
 import { z } from "zod";
 import { recordActivations } from "../activations/index.ts";
+import { bosPolicy } from "../analysis/provenance.ts";
 import { check } from "../base/errors.ts";
-import { findSite } from "../models/index.ts";
+import { siteWidth } from "../models/index.ts";
 import { ortBackend } from "../runtime/index.ts";
 import type { Document } from "../text/document.ts";
 import { packRows } from "../text/pack.ts";
 import { fileDocuments } from "../text/sources/files.ts";
-import { safeId } from "../workspace/layout.ts";
+import { idPart, safeId } from "../workspace/layout.ts";
 import type { JobContext } from "./events.ts";
+import { beginRows, rowLength, textLength } from "./rows.ts";
 import { openModel } from "./study.ts";
 import { localCorpus } from "./texts.ts";
 
@@ -37,9 +39,10 @@ export async function record(
   context: JobContext,
 ): Promise<RecordResult> {
   const { model, tokenizer } = await openModel(reference, context.workspace.folder);
-  findSite(model.config, site);
+  siteWidth(model.config, site);
   const skipped = { binary: 0, lines: 0 };
-  const { n_ctx, name } = model.config;
+  const { name } = model.config;
+  const n_ctx = rowLength(model.config);
   context.onEvent({
     type: "run-started",
     model: name,
@@ -60,15 +63,16 @@ export async function record(
     characters -= document.text.length;
     if (characters < 0) break;
   }
-  const packed = packRows(tokenizer, kept, { n_ctx });
+  const text = packRows(tokenizer, kept, { n_ctx: textLength(n_ctx, tokenizer) });
+  const packed = beginRows(text, tokenizer);
   const rows = Math.min(packed.rows, Math.ceil((tokens ?? packed.tokens.length) / n_ctx));
   check(rows > 0, "text/empty", "there is no text to record", { got: texts.join(", ") });
-  const prefix = `activations/${safeId(`${name}-${site.replaceAll(".", "-")}-${dtype}`)}`;
+  const prefix = `activations/${safeId(`${idPart(name)}-${site.replaceAll(".", "-")}-${dtype}`)}`;
   const manifest = await recordActivations(
     model,
     ortBackend({ threads: context.threads }),
     { ...packed, rows, tokens: packed.tokens.subarray(0, rows * n_ctx) },
-    { site, store: context.store, prefix: `${prefix}/`, dtype },
+    { site, store: context.store, prefix: `${prefix}/`, dtype, bos_policy: bosPolicy(tokenizer) },
     context,
   );
   return {

@@ -2,25 +2,33 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { backendProduct } from "../analysis/product.ts";
-import { check } from "../base/errors.ts";
+import { check, fail } from "../base/errors.ts";
 import type { Context } from "../base/progress.ts";
 import { random } from "../base/random.ts";
 import type { Product } from "../evidence/bootstrap.ts";
 import { type Ground, layGround } from "../evidence/judge.ts";
-import { findSite, loadOrganism, type Model, organismFolder } from "../models/index.ts";
+import {
+  type Model,
+  openModel as openFolder,
+  type ResolvedModel,
+  resolveModel,
+  siteWidth,
+} from "../models/index.ts";
 import { type Backend, ortBackend } from "../runtime/index.ts";
 import type { Document } from "../text/document.ts";
 import { carrier, generatorContexts } from "../text/generators.ts";
 import { endContext, type TokenRows } from "../text/pack.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { readRecipe } from "./recipe.ts";
+import { rowLength } from "./rows.ts";
 import { type Corpus, judgedRows, localCorpus, recipeCorpus } from "./texts.ts";
 
 export interface Study {
-  /** What the model was asked for by: a name or a path. */
+  /** What the model is found by again, from any folder: a name, an absolute path, a hub id with its commit. */
   reference: string;
-  /** The model's folder, with its recipe beside the weights. */
   folder: string;
+  /** The recipe beside the weights, of a model that was grown here; else null. */
+  recipe: string | null;
   model: Model;
   tokenizer: Tokenizer;
   corpus: Corpus;
@@ -40,7 +48,7 @@ export interface Study {
 const corpusSeed = 0;
 
 export interface StudyInput {
-  /** A bundled organism, a model of this project folder, or any folder with a model. */
+  /** A model of this project folder, a bundled organism, a folder with a model, or a hub id in the cache. */
   model: string;
   site: string;
   /** The project folder. */
@@ -49,30 +57,28 @@ export interface StudyInput {
   texts?: string;
 }
 
-/** Errors: `model/missing`, `site/unknown`, `model/tokenizer`, `grow/texts`. */
+/** Errors: `model/missing`, `site/unknown`, `site/axes`, `model/tokenizer`, `model/recipe`, `grow/texts`. */
 export async function openStudy(
-  { model: reference, site, folder: project, texts }: StudyInput,
+  { model: name, site, folder: project, texts }: StudyInput,
   { threads, ...context }: Context & { threads?: number },
 ): Promise<Study> {
-  const { model, tokenizer, folder } = await openModel(reference, project);
-  findSite(model.config, site);
+  const opened = await openModel(name, project);
+  const { model, tokenizer, folder, recipe } = opened;
+  siteWidth(model.config, site);
   const backend = ortBackend({ threads });
   const { product } = backendProduct(backend);
   const corpus =
     texts === undefined
       ? await localCorpus(corpusSeed, context)
-      : await recipeCorpus(await readRecipe(join(folder, "recipe.json")), texts, context);
+      : await recipeCorpus(await readRecipe(recipeOf(recipe, folder)), texts, context);
   const source = texts === undefined ? "field-guide" : "file";
   const contexts = judgedContexts(corpus, source);
-  const { n_ctx } = model.config;
+  const n_ctx = rowLength(model.config);
   const options = { n_ctx, source, contexts: [...contexts, carrier, endContext] } as const;
   const select = judgedRows(tokenizer, corpus, "select", options);
   const evaluated = judgedRows(tokenizer, corpus, "eval", options);
   return {
-    reference,
-    folder,
-    model,
-    tokenizer,
+    ...opened,
     corpus,
     backend,
     product,
@@ -85,21 +91,45 @@ export async function openStudy(
   };
 }
 
-/** A model that can read text, and its folder. The project's own models come before bundled ones. */
+/** A model that can read text, and its folder. The project's own models come before all others. */
 export async function openModel(
-  reference: string,
+  name: string,
   project?: string,
-): Promise<{ model: Model; tokenizer: Tokenizer; folder: string }> {
-  const own = project === undefined ? "" : join(project, "models", reference);
+): Promise<Pick<Study, "reference" | "folder" | "recipe" | "model" | "tokenizer">> {
+  const own = project === undefined ? "" : join(project, "models", name);
   const isOwn = own !== "" && existsSync(join(own, "config.json"));
-  const folder = await organismFolder(isOwn ? own : reference);
-  const model = await loadOrganism(folder);
+  const found: Omit<ResolvedModel, "kind"> = isOwn
+    ? { name, folder: own }
+    : await resolveModel(name);
+  const { folder } = found;
+  const model = await openFolder(folder, { name: found.name });
   const { tokenizer } = model;
   check(tokenizer !== undefined, "model/tokenizer", "this model has no tokenizer", {
     where: folder,
     wanted: "tokenizer.json beside config.json",
   });
-  return { model, tokenizer, folder };
+  const recipe = join(folder, "recipe.json");
+  return {
+    reference: isOwn ? name : referenceOf(found as ResolvedModel),
+    folder,
+    recipe: existsSync(recipe) ? recipe : null,
+    model,
+    tokenizer,
+  };
+}
+
+function referenceOf({ kind, name, folder, commit }: ResolvedModel): string {
+  if (kind === "hub") return `${name}@${commit}`;
+  return kind === "folder" ? folder : name;
+}
+
+function recipeOf(recipe: string | null, folder: string): string {
+  if (recipe !== null) return recipe;
+  return fail("model/recipe", "this model has no recipe, so no text is known to be held out", {
+    where: folder,
+    wanted: "recipe.json beside the weights",
+    hint: "leave --texts out: figures are then taken on this project's own texts",
+  });
 }
 
 function judgedContexts({ documents }: Corpus, source: Document["source"]): string[] {

@@ -13,6 +13,7 @@ import { intlDocuments } from "../text/sources/intl.ts";
 import { machineDocuments } from "../text/sources/machine.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Recipe, TextSource } from "./recipe.ts";
+import { beginRows, textLength } from "./rows.ts";
 
 /** A quarter of the texts that a recipe names is never grown on: they check the growth and the figures. */
 const fileShares: Shares = { grow: 0.75, select: 0.1, eval: 0.15 };
@@ -79,6 +80,7 @@ export interface JudgedTexts {
 }
 
 export interface JudgedOptions {
+  /** Tokens of a row, with those that the tokenizer's policy begins it with. */
   n_ctx: number;
   contexts?: readonly string[];
   /** Which natural texts: the field guide, or held-out parts of files that a recipe names. */
@@ -107,7 +109,13 @@ export function judgedRows(
   ];
   return {
     hash: documentsHash(documents),
-    rows: packRows(tokenizer, random(1665).stream(split).shuffle(documents), { n_ctx, contexts }),
+    rows: beginRows(
+      packRows(tokenizer, random(1665).stream(split).shuffle(documents), {
+        n_ctx: textLength(n_ctx, tokenizer),
+        contexts,
+      }),
+      tokenizer,
+    ),
   };
 }
 

@@ -1,5 +1,6 @@
 // A dictionary as a job: trained, kept in SAELens' layout with a manifest, and never trained twice.
 import { z } from "zod";
+import { provenanceInputs, provenanceOf } from "../analysis/provenance.ts";
 import type { Dictionary } from "../dictionaries/dictionary.ts";
 import { loadDictionary, saveDictionary } from "../dictionaries/saelens.ts";
 import type { Store } from "../storage/store.ts";
@@ -72,7 +73,15 @@ export async function keptDictionary(
     watch,
   }: { store: Store; prefix: string; watch: Omit<TrainingWatch, "checkpoint"> },
 ): Promise<Dictionary> {
-  const budget = hashOf({ ...settings, model: study.model.hash, tokenizer: study.tokenizer.hash });
+  const provenance = provenanceOf(study.model, study.tokenizer);
+  const { bos_policy } = provenance;
+  const budget = hashOf({
+    ...settings,
+    model: study.model.hash,
+    tokenizer: study.tokenizer.hash,
+    // Left out where it is none, as before there was any.
+    ...(bos_policy === "none" ? {} : { bos_policy }),
+  });
   if ((await store.size(`${prefix}/manifest.json`)) !== undefined) {
     const { inputs } = await readManifest(store, prefix, { kind: "dictionary" });
     if (inputs.budget === budget) return loadDictionary(store, prefix);
@@ -85,7 +94,7 @@ export async function keptDictionary(
     kind: "dictionary",
     parameters: { ...parameters, model: study.reference },
     seed,
-    inputs: { budget, model: study.model.hash, tokenizer: study.tokenizer.hash },
+    inputs: { budget, ...provenanceInputs(provenance) },
     files: ["cfg.json", "sae_weights.safetensors"],
   });
   return dictionary;

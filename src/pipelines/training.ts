@@ -1,5 +1,6 @@
 // How is a dictionary trained on a model's site: rows of the mix, activations, batches, checkpoints.
 import { shuffledBatches } from "../activations/index.ts";
+import { provenanceOf } from "../analysis/provenance.ts";
 import { type Context, throwIfStopped } from "../base/progress.ts";
 import { random } from "../base/random.ts";
 import type { Dictionary } from "../dictionaries/dictionary.ts";
@@ -15,6 +16,7 @@ import type { Store } from "../storage/store.ts";
 import { mixtureRows } from "../text/mixture.ts";
 import type { TokenRows } from "../text/pack.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { beginRows, rowLength, textLength } from "./rows.ts";
 import { type Corpus, dictionaryWeights } from "./texts.ts";
 
 /** Everything that decides a dictionary, besides model and texts. */
@@ -61,10 +63,9 @@ export async function trainOnModel(
   const d_in = siteWidth(model.config, site);
   const metadata = {
     model: model.config.name,
-    model_hash: model.hash,
-    tokenizer_hash: tokenizer.hash,
+    ...provenanceOf(model, tokenizer),
     site,
-    context_size: model.config.n_ctx,
+    context_size: rowLength(model.config),
     steps,
     tokens: steps * batch,
   };
@@ -112,9 +113,9 @@ function* dictionaryRows(
   const source = mixtureRows(
     tokenizer,
     { seed, weights: dictionaryWeights, documents, generators, split: "dictionary" },
-    { n_ctx: config.n_ctx },
+    { n_ctx: textLength(rowLength(config), tokenizer) },
   );
-  for (;;) yield source.take(rowsEach);
+  for (;;) yield beginRows(source.take(rowsEach), tokenizer);
 }
 
 /** Leaves out what a saved training has seen: the order of batches is the seed's, so they are made again. */

@@ -150,6 +150,8 @@ function summaryOf(
     id,
     model,
     site: "blocks.0.mlp.hook_post",
+    unit: "feature",
+    threshold: null,
     architecture: "topk",
     d_in: 8,
     d_sae,

@@ -28,12 +28,28 @@ export function isId(id: string): boolean {
   return id.length <= 200 && /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/.test(id);
 }
 
-/** `field-1l-sae-2048-k32-s0`. */
+/** What ids do not name: the site of most dictionaries. */
+export const usualSite = "blocks.0.mlp.hook_post";
+
+/** `field-1l-sae-2048-k32-s0`, and with `-blocks.1.hook_resid_post` where that is the site. */
 export function dictionaryId(from: {
   model: string;
+  site?: string;
   d_sae: number;
   k: number;
   seed: number;
 }): string {
-  return safeId(`${from.model}-sae-${from.d_sae}-k${from.k}-s${from.seed}`);
+  const { model, site = usualSite, d_sae, k, seed } = from;
+  const at = site === usualSite ? "" : `-${idPart(site)}`;
+  return safeId(`${idPart(model)}-sae-${d_sae}-k${k}-s${seed}${at}`);
+}
+
+/** `field-1l-neurons-blocks.0.mlp.hook_post`. */
+export function neuronsId({ model, site }: { model: string; site: string }): string {
+  return safeId(`${idPart(model)}-neurons-${idPart(site)}`);
+}
+
+/** A name as a part of an id: `org/name` → `org-name`. */
+export function idPart(name: string): string {
+  return name.replace(/[^A-Za-z0-9_.-]+/g, "-").replace(/\.{2,}/g, ".");
 }

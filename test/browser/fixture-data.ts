@@ -402,6 +402,8 @@ export function summaryOf(pending: boolean): DictionarySummary {
     id: pending ? pendingId : dictionaryId,
     model: "field-1l",
     site,
+    unit: "feature",
+    threshold: null,
     architecture: "topk",
     d_in: 512,
     d_sae,

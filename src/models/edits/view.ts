@@ -33,7 +33,7 @@ export async function editModel(
   edits: readonly WeightEdit[],
   { store }: ViewOptions = {},
 ): Promise<EditedModel> {
-  const before = model as Partial<EditedModel>;
+  const before: Partial<EditedModel> = model;
   const draft = draftOf(model);
   const parsed = edits.map(parseEdit);
   for (const edit of parsed)
