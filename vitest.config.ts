@@ -1,15 +1,22 @@
 import { configDefaults, defineConfig } from "vitest/config";
 
-const long = "**/*.long.test.ts";
+// Tests that only run when they are asked for: those that take minutes, and those of data that the
+// project does not hold.
+const asked: Readonly<Record<string, string>> = {
+  long: "**/*.long.test.ts",
+  real: "test/real/*.real.test.ts",
+};
 
-// `--mode long` runs the tests that take minutes, and only those.
-export default defineConfig(({ mode }) => ({
-  test: {
-    include: mode === "long" ? [long] : ["{src,test,web}/**/*.test.ts"],
-    exclude: [...configDefaults.exclude, ...(mode === "long" ? [] : [long])],
-    testTimeout: mode === "long" ? 600_000 : 30_000,
-    hookTimeout: 60_000,
-    pool: "forks",
-    maxWorkers: 2,
-  },
-}));
+export default defineConfig(({ mode }) => {
+  const only = asked[mode];
+  return {
+    test: {
+      include: only === undefined ? ["{src,test,web}/**/*.test.ts"] : [only],
+      exclude: [...configDefaults.exclude, ...(only === undefined ? Object.values(asked) : [])],
+      testTimeout: only === undefined ? 30_000 : 600_000,
+      hookTimeout: 60_000,
+      pool: "forks",
+      maxWorkers: 2,
+    },
+  };
+});
