@@ -1,4 +1,5 @@
 // How is a stretch of text drawn with one feature's activations?
+import { isError } from "../base/errors.ts";
 import type { Column } from "../evidence/bands.ts";
 import type { LabelledTokens } from "../evidence/labels.ts";
 import type { Piece, Strip } from "./page.ts";
@@ -9,6 +10,16 @@ export interface Pieces {
 
 export const stripBefore = 24;
 export const stripAfter = 12;
+
+/** Many models have more rows of logits than tokens: what no token has is said to be so. */
+export function pieceOf(tokenizer: Pieces, id: number): Piece {
+  try {
+    return tokenizer.pieces([id])[0]!;
+  } catch (error) {
+    if (!isError(error, "text/token-id")) throw error;
+    return { text: "", special: `[no token ${id}]` };
+  }
+}
 
 /** Pieces are shared between strips: treat them as frozen. */
 export function stripMaker(
@@ -22,7 +33,7 @@ export function stripMaker(
   const known = (id: number): { piece: Piece; direction: number } => {
     let entry = cache.get(id);
     if (entry === undefined) {
-      const piece = tokenizer.pieces([id])[0]!;
+      const piece = pieceOf(tokenizer, id);
       entry = { piece, direction: piece.special ? 0 : directionOf(piece) };
       cache.set(id, entry);
     }

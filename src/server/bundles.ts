@@ -9,6 +9,8 @@ import { type FeatureIndex, indexFeatures } from "./features.ts";
 /** What a bundle gives: `openBundle` of analysis, or a small world in tests. */
 export interface Bundle {
   readonly summary: DictionarySummary;
+  /** What it was made from, by name. */
+  readonly manifest?: { readonly inputs: Readonly<Record<string, string>> };
   rows(): readonly FeatureRow[] | Promise<readonly FeatureRow[]>;
   /** A FeaturePage as gzip bytes. */
   page(index: number): Uint8Array | Promise<Uint8Array>;

@@ -6,9 +6,10 @@ import type { ModelInfo } from "../api/types.ts";
 import { fail } from "../base/errors.ts";
 import {
   listOrganisms,
-  loadOrganism,
   type ModelConfig,
+  openModel,
   organismsFolder,
+  resolveModel,
   type SiteRow,
   site,
   siteShape,
@@ -23,6 +24,8 @@ export interface ModelShelf {
   info(name: string): Promise<ModelInfo>;
   /** The folder that holds it. */
   folder(name: string): Promise<string>;
+  /** The folder of any model that can be opened: one of these, a folder, a hub id in the cache. */
+  find(reference: string): Promise<string>;
 }
 
 /** `folder` is the project folder; it need not be there. */
@@ -49,6 +52,10 @@ export function modelShelf(folder: string): ModelShelf {
   return {
     names,
     folder: folderOf,
+    async find(reference) {
+      if ((await names()).includes(reference)) return folderOf(reference);
+      return (await resolveModel(reference)).folder;
+    },
     async info(name) {
       const path = await folderOf(name);
       const info = known.get(path) ?? describeModel(path);
@@ -60,7 +67,7 @@ export function modelShelf(folder: string): ModelShelf {
 }
 
 async function describeModel(folder: string): Promise<ModelInfo> {
-  const { config, hash } = await loadOrganism(folder);
+  const { config, hash } = await openModel(folder);
   const shapes = Object.values(weightShapes(config));
   return {
     name: config.name,

@@ -5,9 +5,11 @@ import { type ErrorDetails, fail, MicrographiaError } from "../base/errors.ts";
 import { startWorker } from "../base/worker.ts";
 
 export interface PromptAsk {
-  /** Of the dictionary's summary. */
+  /** What the model is found by: its name here, a folder, a hub id. */
   model: string;
   dictionary: string;
+  /** Instead of a dictionary: the values of the site's own neurons above a threshold. */
+  neurons?: { site: string; threshold: number };
   text: string;
 }
 

@@ -48,7 +48,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const token = randomBytes(16).toString("base64url");
   const prompt = promptReader({
     folder: workspace.folder,
-    modelFolder: modelShelf(workspace.folder).folder,
+    modelFolder: (reference) => modelShelf(workspace.folder).find(reference),
     threads,
   });
   const app = createApp({

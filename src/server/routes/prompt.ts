@@ -24,8 +24,14 @@ export function promptRoutes(
     async ({ params, body }) => {
       const opened = await shelf.get(params.id);
       if (prompt === undefined) return fail("request/busy", "this server does not read prompts");
-      const { model, id } = opened.bundle.summary;
-      const reading = await prompt.read({ model, dictionary: id, text: body.text });
+      const { manifest, summary } = opened.bundle;
+      const { model, id, unit, site, threshold } = summary;
+      const reading = await prompt.read({
+        model: manifest?.inputs.reference ?? model,
+        dictionary: id,
+        text: body.text,
+        ...(unit === "neuron" ? { neurons: { site, threshold: threshold ?? 0 } } : {}),
+      });
       return reply(opened, reading, body.top);
     },
   );
