@@ -7,6 +7,7 @@ import { getText, type Store } from "../storage/store.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { hashModel, loadModel } from "./checkpoint.ts";
 import type { Model, ModelConfig } from "./config.ts";
+import type { Tower } from "./families/clip.ts";
 import { findCheckpoint, type Place } from "./sources/find.ts";
 import { ggufSource } from "./sources/gguf.ts";
 import { hubSource } from "./sources/hub.ts";
@@ -35,6 +36,8 @@ export interface OpenOptions extends Context {
   cache?: string | false;
   /** Blocks of fewer than 8 bits are other weights: they are refused unless they are asked for. */
   blocks?: "refuse" | "read";
+  /** Which encoder of a checkpoint that holds two: CLIP. */
+  tower?: Tower;
 }
 
 /**
@@ -46,13 +49,22 @@ export interface OpenOptions extends Context {
  */
 export async function openModel(
   from: string | Store,
-  { prefix = "", name, inMemory = false, tokenizer, cache, blocks, ...context }: OpenOptions = {},
+  {
+    prefix = "",
+    name,
+    inMemory = false,
+    tokenizer,
+    cache,
+    blocks,
+    tower,
+    ...context
+  }: OpenOptions = {},
 ): Promise<Model> {
   const place = await findCheckpoint(from, prefix);
   const json = place.kind === "config" ? await configJson(place) : {};
   if (place.kind === "config" && json.model_type === undefined && json.n_layers !== undefined)
     return loadModel(place.store, { prefix: place.prefix });
-  const source = await sourceAt(place, json, { name: name ?? place.name, blocks });
+  const source = await sourceAt(place, json, { name: name ?? place.name, blocks, tower });
   const { store } = place;
   const given = { file: source.file, store };
   const views = source.views((tensor) => source.file.entries.has(tensor));
@@ -80,12 +92,12 @@ async function configJson({ store, prefix }: Place): Promise<Record<string, unkn
 async function sourceAt(
   place: Place,
   json: Readonly<Record<string, unknown>>,
-  { name, blocks }: { name: string; blocks?: "refuse" | "read" },
+  { name, blocks, tower }: { name: string; blocks?: "refuse" | "read"; tower?: Tower },
 ): Promise<ModelSource> {
   const { kind, store, key } = place;
   if (kind === "gguf") return ggufSource(store, key!, { name, blocks });
   if (kind === "llama2c") return llama2cSource(store, key!, { name });
-  return hubSource(place, json, name);
+  return hubSource(place, json, { name, tower });
 }
 
 /** A model whose weights are views of stored tensors; the hash is computed when it is asked for. */

@@ -80,6 +80,7 @@ const encoder = record({
   "causal?": flag,
   "n_token_types?": size,
   "embed_norm?": flag,
+  "hidden_before_norm?": flag,
   pool: oneOf("first", "eot"),
   "eot?": [(x) => Number.isSafeInteger(x) && (x as number) >= 0, "a token"],
   "pooler?": flag,

@@ -30,7 +30,7 @@ export interface EncodeOptions {
 }
 
 export interface Encoding extends Heads {
-  /** After the last block, and after the last norm where it is over all positions. */
+  /** After the last block and norm, [batch, pos, d_model]; see `hidden_before_norm`. */
   readonly hidden: Value;
 }
 
@@ -61,8 +61,7 @@ export function encode(
   for (let layer = 0; layer < config.n_layers; layer++)
     x = block({ ...scope, at: `blocks.${layer}`, layer }, x, { mask }).resid;
   const last = config.final_norm === false ? x : tap("hook_ln_final", normAt(scope, x, "ln_final"));
-  // CLIP's images are normed only where they are read from: what is given back is not.
-  const hidden = encoder.image !== undefined && encoder.d_projection !== undefined ? x : last;
+  const hidden = encoder.hidden_before_norm ? x : last;
   return { hidden, ...readHeads(scope, encoder, last, { tokens, attention_mask }) };
 }
 
