@@ -1,5 +1,7 @@
 // Do our models compute what Hugging Face and TransformerLens compute: prints the parity table.
+import { encoderCells, encoderGoldens } from "../src/models/encoders/parity.fixture.ts";
 import {
+  type Cell,
   cellNames,
   isRed,
   listGolden,
@@ -12,14 +14,21 @@ const only = process.argv.slice(2);
 const backend = ortBackend({ threads: 1 });
 let count = 0;
 let red = 0;
-const names = (await listGolden()).filter((name) => only.length === 0 || only.includes(name));
-const width = Math.max(...names.map((name) => name.length));
+const rows: (readonly [name: string, cells: () => Promise<readonly Cell[]>])[] = [
+  ...(await listGolden()).map(
+    (name) => [name, async () => parityCells(await readGolden(name), backend)] as const,
+  ),
+  ...(await encoderGoldens()).map(
+    (golden) => [golden.name, () => encoderCells(golden, backend)] as const,
+  ),
+].filter(([name]) => only.length === 0 || only.includes(name));
+const width = Math.max(...rows.map(([name]) => name.length));
 console.log(["".padEnd(width), ...cellNames.map((name) => name.padStart(10))].join(" "));
-for (const name of names) {
+for (const [name, make] of rows) {
   let row: string[];
   let note = "";
   try {
-    const cells = await parityCells(await readGolden(name), backend);
+    const cells = await make();
     count += cells.length;
     red += cells.filter(isRed).length;
     row = cellNames.map((which) => {
@@ -35,7 +44,10 @@ for (const name of names) {
   }
   console.log([name.padEnd(width), ...row].join(" ") + note);
 }
-console.log("distance from Hugging Face (logits) and TransformerLens (sites); · has no window");
+console.log(
+  "distance from Hugging Face (logits; of encoders, all outputs) and TransformerLens (sites; of " +
+    "encoders, Hugging Face); · has no window, no cache or no padding",
+);
 console.log(`${count} cells, ${red} red`);
 await backend.release();
 process.exitCode = red > 0 ? 1 : 0;
