@@ -1,5 +1,5 @@
 // How are names, numbers and times written, everywhere in the app?
-import type { Estimate, Piece, Verdict } from "../src/api/types.ts";
+import type { DictionarySummary, Estimate, Piece, Verdict } from "../src/api/types.ts";
 
 const spelled: Record<string, string> = {
   dna: "DNA",
@@ -143,6 +143,35 @@ export const baselineWord: Record<string, string> = {
   "linear-probe": "linear probe, a ceiling",
   "token-table": "table by token",
   "bigram-table": "table by bigram",
+};
+
+export interface UnitWords {
+  one: string;
+  many: string;
+  One: string;
+  Many: string;
+  /** What they make up. */
+  whole: string;
+  neuron: boolean;
+}
+
+export const unitWords: Record<DictionarySummary["unit"], UnitWords> = {
+  feature: {
+    one: "feature",
+    many: "features",
+    One: "Feature",
+    Many: "Features",
+    whole: "dictionary",
+    neuron: false,
+  },
+  neuron: {
+    one: "neuron",
+    many: "neurons",
+    One: "Neuron",
+    Many: "Neurons",
+    whole: "layer",
+    neuron: true,
+  },
 };
 
 /** A number keeps its percent sign and a short word its neighbour when a sentence breaks. */

@@ -18,7 +18,7 @@ export async function describeNeuronsOf(
   const { model, contexts, hashes, reference } = study;
   const id = neuronsId({ model: model.config.name, site });
   const width = siteWidth(model.config, site);
-  const tokens = 2 * (study.select.rows * study.select.n_ctx + study.eval.rows * study.eval.n_ctx);
+  const tokens = study.select.rows * study.select.n_ctx + study.eval.rows * study.eval.n_ctx;
   context.onEvent({
     type: "run-started",
     model: model.config.name,
@@ -27,16 +27,21 @@ export async function describeNeuronsOf(
     dictionary: id,
     total_tokens: tokens,
     stages: [
-      { name: "control", unit: "tokens" },
+      { name: "control", total: tokens, unit: "tokens" },
       { name: "describe", total: width, unit: "neurons" },
     ],
   });
+  // Select, then eval: one stage.
+  let [before, last] = [0, 0];
   const { figures, shapes } = await measureNeurons(
     { ...study, model: controlModel(model) },
     {
       signal,
-      onProgress: ({ done, total, unit }) =>
-        context.onProgress({ stage: "control", done, total, unit }),
+      onProgress: ({ done, unit }) => {
+        if (done < last) before = last;
+        last = done;
+        context.onProgress({ stage: "control", done: before + done, total: tokens, unit });
+      },
     },
   );
   const revision = ((await workspace.revision(id)) ?? 0) + 1;

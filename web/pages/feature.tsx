@@ -19,6 +19,7 @@ import {
   scientific,
   short,
   shortDictionary,
+  unitWords,
   words,
 } from "../words.ts";
 import { Activation } from "./feature/activation.tsx";
@@ -46,7 +47,8 @@ export function FeaturePage() {
   const { data: page, error, refetch } = useQuery(featureQuery(id, index, summary?.revision ?? 0));
   const input = useRef<HTMLInputElement>(null);
   const interval = search.at === undefined ? null : Number(search.at);
-  usePageTitle(page?.name ? `${raw} ${nameWords(page.name)}` : `Feature ${raw}`);
+  const unit = unitWords[summary?.unit ?? "feature"];
+  usePageTitle(page?.name ? `${raw} ${nameWords(page.name)}` : `${unit.One} ${raw}`);
   const d_sae = summary?.d_sae ?? page?.d_sae ?? 10_000;
 
   useEffect(() => keepFeature(id, index), [id, index]);
@@ -110,7 +112,7 @@ export function FeaturePage() {
   const keys: KeySpec[] = [
     {
       show: ["j", "k"],
-      does: "feature",
+      does: unit.one,
       on: { j: to(1), k: to(-1), ArrowRight: arrow(1), ArrowLeft: arrow(-1) },
     },
     { show: ["n", "p"], does: "interval", on: { n: toInterval(1), p: toInterval(-1) } },
@@ -147,7 +149,7 @@ export function FeaturePage() {
               <h1 className="title">&nbsp;</h1>
             </div>
           </section>
-          <Loading of={`Asking for feature ${raw}`} />
+          <Loading of={`Asking for ${unit.one} ${raw}`} />
         </>
       ) : (
         <>
@@ -158,13 +160,14 @@ export function FeaturePage() {
                   {shortDictionary(id, summary?.model)} / {raw}
                 </span>
                 <span>
-                  reads and writes <span className="spec">{page.site}</span>
+                  {unit.neuron ? "a neuron of" : "reads and writes"}{" "}
+                  <span className="spec">{page.site}</span>
                 </span>
                 {!page.dead && <span>fires on {percent(page.density.value)} of tokens</span>}
                 {!page.dead && <span>peak {fixed(page.peak)}</span>}
               </div>
               <h1 className="title" style={{ viewTransitionName: "feature-name" }}>
-                {page.name ? nameWords(page.name) : `Feature ${raw}`}
+                {page.name ? nameWords(page.name) : `${unit.One} ${raw}`}
               </h1>
               {!page.dead && <p className="claim">{claimWords(page.statement, page)}</p>}
               {!page.dead && (
@@ -182,6 +185,7 @@ export function FeaturePage() {
                   page={page}
                   text={search.try ?? ""}
                   input={input}
+                  unit={unit.one}
                   onText={(text) => patch({ try: text || undefined }, false)}
                 />
               )}
@@ -209,8 +213,10 @@ export function FeaturePage() {
                   }
                 />
                 <NextToken page={page} />
-                <Nearest page={page} />
-                <MadeOfNeurons page={page} />
+                {page.nearest.length > 0 && (
+                  <Nearest page={page} of={unit.neuron ? "W_out" : "W_dec"} />
+                )}
+                {!unit.neuron && <MadeOfNeurons page={page} />}
                 <Spent page={page} />
                 <Bands page={page} />
               </div>
@@ -258,12 +264,14 @@ function TryText({
   page,
   text,
   input,
+  unit,
   onText,
 }: {
   id: string;
   page: Page;
   text: string;
   input: React.RefObject<HTMLInputElement | null>;
+  unit: string;
   onText: (text: string) => void;
 }) {
   const [draft, setDraft] = useState(text);
@@ -281,12 +289,12 @@ function TryText({
         }}
       >
         <label className="field">
-          <span className="sr">Try a text on this feature</span>
+          <span className="sr">Try a text on this {unit}</span>
           <input
             ref={input}
             value={draft}
             maxLength={3000}
-            placeholder="Try a text on this feature"
+            placeholder={`Try a text on this ${unit}`}
             onChange={(event) => setDraft(event.target.value)}
             onKeyDown={(event) => event.key === "Escape" && input.current?.blur()}
           />

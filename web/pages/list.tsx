@@ -10,7 +10,7 @@ import { dictionary as dictionaryQuery } from "../app/queries.ts";
 import { Shell } from "../parts/shell.tsx";
 import { Loading, Refused, Stale } from "../parts/states.tsx";
 import { Views } from "../parts/views.tsx";
-import { int, shortDictionary, words } from "../words.ts";
+import { fixed, int, shortDictionary, unitWords, words } from "../words.ts";
 import { Facets } from "./list/facets.tsx";
 import { pageSize, usePages } from "./list/pages.ts";
 import {
@@ -31,7 +31,8 @@ export function ListPage() {
   const search = useSearch({ from: "/d/$dictionary" }) as ListSearch;
   const navigate = useNavigate();
   const { data: summary, error, refetch } = useQuery(dictionaryQuery(id));
-  usePageTitle(`Features · ${id}`);
+  const unit = unitWords[summary?.unit ?? "feature"];
+  usePageTitle(`${unit.Many} · ${id}`);
   const { sort, order } = sortOf(search);
   const params = apiParams(search);
   const input = useRef<HTMLInputElement>(null);
@@ -222,11 +223,11 @@ export function ListPage() {
       }
     >
       <section className="head">
-        <h1 className="title">Features</h1>
+        <h1 className="title">{unit.Many}</h1>
         {summary && (
           <p className="stat">
             <span>
-              <b>{int(summary.d_sae)}</b> in the dictionary
+              <b>{int(summary.d_sae)}</b> in the {unit.whole}
             </span>
             <span>
               <b>{int(summary.alive)}</b> alive
@@ -237,6 +238,9 @@ export function ListPage() {
             <span>
               <b>{summary.contexts.length}</b> contexts
             </span>
+            {summary.threshold !== null && (
+              <span>{`active above ${fixed(summary.threshold, summary.threshold > 0 ? 3 : 0)}`}</span>
+            )}
             <span className="spec">{shortDictionary(id, summary.model)}</span>
           </p>
         )}
@@ -267,7 +271,7 @@ export function ListPage() {
               />
             )}
           </aside>
-          <section aria-label="Features" className="min-w-0">
+          <section aria-label={unit.Many} className="min-w-0">
             <QueryBar
               key={search.q ?? ""}
               search={search}
@@ -288,7 +292,9 @@ export function ListPage() {
             {!pages.first && !pages.error && (
               <Loading
                 of={
-                  summary ? `${int(summary.d_sae)} features, sorting` : "Asking for the dictionary"
+                  summary
+                    ? `${int(summary.d_sae)} ${unit.many}, sorting`
+                    : "Asking for the dictionary"
                 }
               />
             )}
@@ -296,7 +302,7 @@ export function ListPage() {
               <Nothing chips={chips} search={search} onSearch={filter} />
             ) : (
               <table className="ls" ref={body} aria-rowcount={total + 1} hidden={!pages.first}>
-                <Head sort={sort} order={order} onSort={reorder} />
+                <Head sort={sort} order={order} unit={unit.one} onSort={reorder} />
                 <tbody>
                   {above > 0 && <Gap height={above} />}
                   {items.map((item) => (

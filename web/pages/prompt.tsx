@@ -9,7 +9,7 @@ import { dictionary as dictionaryQuery, prompt as promptQuery } from "../app/que
 import { Shell } from "../parts/shell.tsx";
 import { Empty, Loading, Refused } from "../parts/states.tsx";
 import { Views } from "../parts/views.tsx";
-import { fixed, int } from "../words.ts";
+import { fixed, int, unitWords } from "../words.ts";
 import { AllAt, Expected, known, Legend } from "./prompt/plates.tsx";
 import { Stage } from "./prompt/stage.tsx";
 import { TokenTable } from "./prompt/table.tsx";
@@ -30,6 +30,7 @@ export function PromptPage() {
   );
   const field = useRef<HTMLTextAreaElement>(null);
   usePageTitle("Prompt");
+  const unit = unitWords[summary?.unit ?? "feature"];
 
   const tokens = text === "" ? [] : (data?.tokens ?? []);
   const at = Math.min(Math.max(0, Number(search.token ?? 0) || 0), Math.max(0, tokens.length - 1));
@@ -80,10 +81,10 @@ export function PromptPage() {
     },
     {
       show: ["↑", "↓"],
-      does: "feature",
+      does: unit.one,
       on: { ArrowUp: feature(-1), ArrowDown: feature(1), k: feature(-1), j: feature(1) },
     },
-    { show: ["↵"], does: "open feature", on: { Enter: open } },
+    { show: ["↵"], does: `open ${unit.one}`, on: { Enter: open } },
     { show: ["x"], does: "pin to a lane", on: { x: () => pin(wash) } },
     {
       show: ["w"],
@@ -157,8 +158,8 @@ export function PromptPage() {
             </button>
           }
         >
-          Any text can be read here, in any script: each token shows its strongest features, and
-          each feature where it fires. Nothing leaves this machine.
+          Any text can be read here, in any script: each token shows its strongest {unit.many}, and
+          each {unit.one} where it fires. Nothing leaves this machine.
         </Empty>
       ) : !data ? (
         <Loading of={`Reading ${int(text.length)} characters`} />

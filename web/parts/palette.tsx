@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from "react";
 import { useDelayed } from "../app/hooks.ts";
 import { dictionary as dictionaryQuery, features, home } from "../app/queries.ts";
 import { toggleTheme } from "../app/theme.ts";
-import { fixed, indexWord, nameWords, words } from "../words.ts";
+import { fixed, indexWord, nameWords, unitWords, words } from "../words.ts";
 
 export function Palette({
   dictionary,
@@ -43,6 +43,7 @@ export function Palette({
     ),
     enabled: !!dictionary && asked !== "",
   });
+  const unit = unitWords[summary.data?.unit ?? "feature"];
   const lower = text.trim().toLowerCase();
   const has = (label: string) => lower === "" || label.toLowerCase().includes(lower);
   const go = (to: string) => () => {
@@ -54,7 +55,7 @@ export function Palette({
   const commands: [string, string, () => void][] = [];
   if (run) commands.push(["Run", "g r", go(`/runs/${run}`)]);
   if (dictionary) {
-    commands.push(["List of features", "g l", go(`/d/${dictionary}`)]);
+    commands.push([`List of ${unit.many}`, "g l", go(`/d/${dictionary}`)]);
     commands.push(["Prompt: try a text", "g p", go(`/prompt/${dictionary}`)]);
   }
   commands.push(["Change theme", "t", toggleTheme]);
@@ -78,17 +79,17 @@ export function Palette({
         <Command.Input
           value={text}
           onValueChange={setText}
-          placeholder="A token, a context, a feature’s number, a command"
+          placeholder={`A token, a context, a ${unit.one}’s number, a command`}
         />
         <Command.List>
           <Command.Empty>Nothing by that name.</Command.Empty>
           {number && (
             <Command.Item value={`f${lower}`} onSelect={go(`/d/${dictionary}/${Number(lower)}`)}>
-              Feature <span className="spec">{Number(lower)}</span>
+              {unit.One} <span className="spec">{Number(lower)}</span>
             </Command.Item>
           )}
           {asked !== "" && (found.data?.rows.length ?? 0) > 0 && (
-            <Command.Group heading={`Features, ${found.data!.matching} match`}>
+            <Command.Group heading={`${unit.Many}, ${found.data!.matching} match`}>
               {found.data!.rows.map((row) => (
                 <Command.Item
                   key={row.index}

@@ -8,7 +8,7 @@ import { type KeySpec, useKeys } from "../app/keys.ts";
 import { lastFeatureOf } from "../app/last.ts";
 import { home, model } from "../app/queries.ts";
 import { toggleTheme } from "../app/theme.ts";
-import { int, layerOf, short, shortDictionary } from "../words.ts";
+import { int, layerOf, short, shortDictionary, unitWords } from "../words.ts";
 import { Foot } from "./foot.tsx";
 import { type Level, levels, type Stop, ZoomRule } from "./zoom-rule.tsx";
 
@@ -23,7 +23,7 @@ export interface ShellProps {
     dictionary?: string;
     model?: string;
     site?: string;
-    summary?: Pick<DictionarySummary, "d_sae" | "n_tokens" | "model" | "site">;
+    summary?: Pick<DictionarySummary, "d_sae" | "n_tokens" | "model" | "site" | "unit">;
   };
   stops?: Partial<Record<Level, Stop>>;
   keys?: readonly KeySpec[];
@@ -38,6 +38,7 @@ function useStops({ at, place, stops }: ShellProps): Partial<Record<Level, Stop>
   const { summary, dictionary } = place;
   const modelName = place.model ?? summary?.model;
   const site = place.site ?? summary?.site;
+  const unit = unitWords[summary?.unit ?? "feature"];
   const info = useQuery({ ...model(modelName ?? ""), enabled: modelName !== undefined });
   const here = levels.indexOf(at);
   const list = dictionary ? `/d/${dictionary}` : undefined;
@@ -46,11 +47,13 @@ function useStops({ at, place, stops }: ShellProps): Partial<Record<Level, Stop>
     model: { object: modelName ?? "–", to: "/" },
     layer: { object: site ? layerOf(site) : "–", to: list },
     dictionary: {
+      name: unit.neuron ? "neurons" : undefined,
       object: dictionary ? shortDictionary(dictionary, modelName) : "–",
       to: list,
     },
     family: { object: "none yet" },
     feature: {
+      name: unit.one,
       object: summary ? (here > 4 ? `all ${int(summary.d_sae)}` : int(summary.d_sae)) : "–",
       to: list && visited !== null ? `${list}/${visited}` : list,
     },
@@ -58,7 +61,9 @@ function useStops({ at, place, stops }: ShellProps): Partial<Record<Level, Stop>
     token: { object: summary ? short(summary.n_tokens) : "–" },
     weight: { object: info.data ? short(info.data.parameters) : "–" },
   };
-  return { ...known, ...stops };
+  for (const [level, stop] of Object.entries(stops ?? {}))
+    known[level as Level] = { name: known[level as Level]?.name, ...stop };
+  return known;
 }
 
 export function Shell(props: ShellProps) {
@@ -67,6 +72,7 @@ export function Shell(props: ShellProps) {
   const navigate = useNavigate();
   const router = useRouter();
   const stops = useStops(props);
+  const unit = unitWords[place.summary?.unit ?? "feature"];
   const homeData = useQuery({ ...home, staleTime: 60_000 });
   const dictionary = place.dictionary ?? homeData.data?.dictionaries[0]?.id;
   const runOf = homeData.data?.runs.find((r) => r.dictionary === dictionary)?.id;
@@ -94,7 +100,12 @@ export function Shell(props: ShellProps) {
         on: { "-": zoom(-1), "−": zoom(-1), "+": zoom(1), "=": zoom(1) },
       },
       { show: ["g r"], does: "run", on: { "g r": on["g r"] ?? go("/") }, quiet: true },
-      { show: ["g l"], does: "list of features", on: { "g l": on["g l"] ?? go("/") }, quiet: true },
+      {
+        show: ["g l"],
+        does: `list of ${unit.many}`,
+        on: { "g l": on["g l"] ?? go("/") },
+        quiet: true,
+      },
       { show: ["g p"], does: "prompt", on: { "g p": on["g p"] ?? go("/") }, quiet: true },
       { show: ["m"], does: "marks for spaces", on: { m: toggleMarks }, quiet: true },
       { show: ["t"], does: "theme", on: { t: toggleTheme }, quiet: true },
@@ -102,7 +113,7 @@ export function Shell(props: ShellProps) {
       { show: ["Ctrl K"], does: "find anything", on: {}, quiet: true },
       { show: ["?"], does: "all keys", on: { "?": () => setLayer("help") }, quiet: true },
     ];
-  }, [at, stops, runId, dictionary, navigate, router]);
+  }, [at, stops, runId, dictionary, navigate, router, unit]);
   const all = useMemo(() => [...keys, ...shared], [keys, shared]);
   useKeys(all);
 
@@ -138,7 +149,7 @@ export function Shell(props: ShellProps) {
             aria-label="Find"
             onClick={() => setLayer("palette")}
           >
-            <span>Feature, text, context</span>
+            <span>{unit.One}, text, context</span>
             <kbd>Ctrl K</kbd>
           </button>
           <button type="button" className="icon" aria-label="Change theme" onClick={toggleTheme}>

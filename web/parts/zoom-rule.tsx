@@ -14,6 +14,8 @@ export const levels = [
 export type Level = (typeof levels)[number];
 
 export interface Stop {
+  /** Instead of the level's own name. */
+  name?: string;
   /** The object we are in, or how many there are further in. */
   object: string;
   to?: string;
@@ -32,7 +34,7 @@ export function ZoomRule({ at, stops }: { at: Level; stops: Partial<Record<Level
           ];
           const body = (
             <>
-              <span className="lv">{level}</span>
+              <span className="lv">{stop?.name ?? level}</span>
               <span className="rl" />
               <span className="ob">{stop?.object ?? "–"}</span>
             </>

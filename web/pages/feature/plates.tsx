@@ -265,9 +265,9 @@ function SpentRow({
   );
 }
 
-export function Nearest({ page }: { page: FeaturePage }) {
+export function Nearest({ page, of }: { page: FeaturePage; of: string }) {
   return (
-    <Plate name="Nearest" drawn="cosine of W_dec · r of activation">
+    <Plate name="Nearest" drawn={`cosine of ${of} · r of activation`}>
       <table className="nb">
         <tbody>
           {page.nearest.slice(0, 8).map((n) => (

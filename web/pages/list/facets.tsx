@@ -3,7 +3,17 @@ import { useState } from "react";
 import type { DictionarySummary, FeatureList } from "../../../src/api/types.ts";
 import { FacetHistogram } from "../../parts/histogram.tsx";
 import { axisOf, ofClaim, Reading, valueClass } from "../../parts/reading.tsx";
-import { digitsOf, figure, fixed, int, percent, power, verdictWord, words } from "../../words.ts";
+import {
+  digitsOf,
+  figure,
+  fixed,
+  int,
+  percent,
+  power,
+  unitWords,
+  verdictWord,
+  words,
+} from "../../words.ts";
 import { type ListSearch, toggled } from "./params.ts";
 
 const few = 14;
@@ -26,6 +36,7 @@ export function Facets({
   const [all, setAll] = useState(false);
   const shown = facets.contexts.filter((c, i) => all || i < few || chosen.includes(c.context));
   const { density, r } = facets;
+  const unit = unitWords[summary.unit];
   const exponent = (edge: number | undefined) => power(Math.round(edge ?? 0));
   return (
     <>
@@ -38,7 +49,7 @@ export function Facets({
           histogram={r}
           keep={[minR ?? Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]}
           side="low"
-          label={`Distribution of r over ${int(facets.alive)} features`}
+          label={`Distribution of r over ${int(facets.alive)} ${unit.many}`}
           ends={[fixed(r.edges[0] ?? 0, 1), fixed(r.edges.at(-1) ?? 1, 1)]}
           onEdge={(edge) => {
             const next = String(Number(edge.toFixed(3)));
@@ -58,7 +69,7 @@ export function Facets({
             maxDensity === null ? Number.POSITIVE_INFINITY : Math.log10(maxDensity),
           ]}
           side="high"
-          label={`Distribution of density over ${int(facets.alive)} features, log`}
+          label={`Distribution of density over ${int(facets.alive)} ${unit.many}, log`}
           ends={[exponent(density.edges[0]), exponent(density.edges.at(-1))]}
           onEdge={(edge) => {
             const next = String(Number((10 ** edge).toPrecision(3)));

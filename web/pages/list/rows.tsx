@@ -163,10 +163,13 @@ export const columns: readonly Column[] = [
 export function Head({
   sort,
   order,
+  unit,
   onSort,
 }: {
   sort: Sort;
   order: "asc" | "desc";
+  /** What the rows are called. */
+  unit: string;
   onSort: (sort: Sort) => void;
 }) {
   return (
@@ -202,7 +205,7 @@ export function Head({
                     title={`order by ${sortWords[c.sort]}`}
                     onClick={() => onSort(c.sort!)}
                   >
-                    {c.head}
+                    {c.key === "index" ? unit : c.head}
                     {now ? (order === "asc" ? " ↑" : " ↓") : ""}
                   </button>
                 )}

@@ -1,5 +1,6 @@
 // What stands beside the reader's text: the legend, the features at one token, the token after it.
 import { Link } from "@tanstack/react-router";
+import { useUnit } from "../../app/unit.ts";
 import { Plate } from "../../parts/plate.tsx";
 import { Ramp } from "../../parts/ramp.tsx";
 import { fixed, nameWords, short, tokenWord } from "../../words.ts";
@@ -81,6 +82,7 @@ export function AllAt({
   onWash: (index: number) => void;
   onPin: (index: number) => void;
 }) {
+  const unit = useUnit(dictionary);
   return (
     <Plate
       name={
@@ -91,7 +93,7 @@ export function AllAt({
           at {at} <span className="spec q2">{tokenWord(token.piece)}</span>
         </>
       }
-      drawn="activation as a share of the feature’s own peak"
+      drawn={`activation as a share of the ${unit.one}’s own peak`}
     >
       <table className="all">
         <colgroup>

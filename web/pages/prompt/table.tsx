@@ -2,6 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useUnit } from "../../app/unit.ts";
 import { Plate } from "../../parts/plate.tsx";
 import { levelOf } from "../../parts/strip.tsx";
 import { nameWords, tokenWord } from "../../words.ts";
@@ -16,7 +17,17 @@ export function probabilityWord(p: number): string {
   return p < 0.005 ? "<.005" : p.toFixed(2);
 }
 
-function Cell({ token, rank, dictionary }: { token: Token; rank: number; dictionary: string }) {
+function Cell({
+  token,
+  rank,
+  dictionary,
+  unit,
+}: {
+  token: Token;
+  rank: number;
+  dictionary: string;
+  unit: string;
+}) {
   const f = token.features[rank];
   if (f === undefined) return null;
   return (
@@ -26,7 +37,7 @@ function Cell({ token, rank, dictionary }: { token: Token; rank: number; diction
         to="/d/$dictionary/$index"
         params={{ dictionary, index: String(f.index) }}
         tabIndex={-1}
-        title={`feature ${f.index}`}
+        title={`${unit} ${f.index}`}
       >
         {f.name ? nameWords(f.name) : <span className="spec">{f.index}</span>}
       </Link>{" "}
@@ -46,6 +57,7 @@ export function TokenTable({
   dictionary: string;
   onPick: (index: number) => void;
 }) {
+  const unit = useUnit(dictionary);
   const ref = useRef<HTMLTableElement>(null);
   const [start, setStart] = useState(0);
   const tall =
@@ -69,7 +81,10 @@ export function TokenTable({
   const above = items.length > 0 ? items[0]!.start - start : 0;
   const below = items.length > 0 ? virtual.getTotalSize() - (items.at(-1)!.end - start) : 0;
   return (
-    <Plate name="Strongest at each token" drawn="activation as a share of the feature’s own peak">
+    <Plate
+      name="Strongest at each token"
+      drawn={`activation as a share of the ${unit.one}’s own peak`}
+    >
       <table className="tt" ref={ref} aria-rowcount={tokens.length + 1}>
         <colgroup>
           <col style={{ width: "38px" }} />
@@ -85,7 +100,7 @@ export function TokenTable({
               <span className="sr">place</span>
             </th>
             <th scope="col">token</th>
-            <th scope="col">strongest feature</th>
+            <th scope="col">strongest {unit.one}</th>
             <th scope="col" className="h-md">
               second
             </th>
@@ -117,10 +132,10 @@ export function TokenTable({
                 <td className="q num">{i}</td>
                 <td className="spec">{tokenWord(token.piece)}</td>
                 <td className="ft">
-                  <Cell token={token} rank={0} dictionary={dictionary} />
+                  <Cell token={token} rank={0} dictionary={dictionary} unit={unit.one} />
                 </td>
                 <td className="ft q2 h-md">
-                  <Cell token={token} rank={1} dictionary={dictionary} />
+                  <Cell token={token} rank={1} dictionary={dictionary} unit={unit.one} />
                 </td>
                 <td className="spec h-md">{expected ? tokenWord(expected.piece) : ""}</td>
                 <td className="num h-sm">
