@@ -67,7 +67,6 @@ export {
   siteWidth,
 } from "./sites.ts";
 export { chatTemplateAt } from "./sources/chat.ts";
-export { defaultCache } from "./sources/mapped.ts";
 export type { Source, Stored } from "./stored.ts";
 export { type Forward, type ForwardOptions, forward, residual, unembed } from "./transformer.ts";
 export { contextLosses, type ValidationRows } from "./validate.ts";
