@@ -23,10 +23,11 @@ export async function openTensors(
   const source = await openSource(store, key);
   const first = await source.read(0, Math.min(9, source.size));
   const text = String.fromCharCode(...first);
+  // The header of a safetensors file is a JSON object, and less than 2^32 bytes long. It comes first: a length can begin
+  // as a pickle does.
+  if (text[8] === "{" && text.slice(4, 8) === "\0\0\0\0") return openSafetensors(store, key);
   if (text.startsWith("PK") || text.startsWith("\x80")) return openTorch(store, key);
   if (text.startsWith("GGUF")) return openGguf(store, key, options);
-  // The header of a safetensors file is a JSON object, and less than 2^32 bytes long.
-  if (text[8] === "{" && text.slice(4, 8) === "\0\0\0\0") return openSafetensors(store, key);
   if (key.endsWith(".safetensors")) return openSafetensors(store, key);
   if (key.endsWith(".bin")) return openLlama2c(store, key);
   return fail("format/unknown", "this is no file of tensors that we know", {

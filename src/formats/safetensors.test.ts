@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { folderStore } from "../storage/folder.ts";
 import { memoryStore } from "../storage/memory.ts";
 import { f32, tensor } from "../tensor/tensor.ts";
+import { openTensors } from "./open.ts";
 import {
   encodeSafetensors,
   readSafetensor,
@@ -31,6 +32,18 @@ describe.skipIf(fixtures === undefined)("files of the reference implementation",
     expect(tensors.f!.dtype).toBe("float32");
     expect(Object.keys(tensors).sort()).toEqual([..."BHIbdefhi"].sort());
   });
+});
+
+test("a header of any length is told from a pickle, which begins with the same byte", async () => {
+  const store = memoryStore();
+  const lengths = new Set<number>();
+  for (let note = 0; note < 300; note++) {
+    const bytes = encodeSafetensors({ x: f32([1], [note]) }, { note: "n".repeat(note) });
+    lengths.add(bytes[0]!);
+    await store.put("model.safetensors", bytes);
+    expect((await openTensors(store, "model.safetensors")).format).toBe("safetensors");
+  }
+  expect(lengths).toContain(0x80);
 });
 
 /** A file with this header, then `data` bytes. */

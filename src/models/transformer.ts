@@ -21,6 +21,8 @@ export interface ForwardOptions {
   past?: readonly KeyValues[];
   /** How many positions are read in all, where a scaling of positions depends on it. */
   length?: number;
+  /** Only the logits after the last position, [batch, 1, d_vocab]; so are the sites behind the last block. */
+  last?: boolean;
 }
 
 export interface Forward {
@@ -42,7 +44,9 @@ export function forward(
 ): Forward {
   if (config.encoder !== undefined) return forwardEncoder(config, weights, tokens, options);
   const { resid, present } = stream(config, weights, tokens, options);
-  return { logits: unembed(config, weights, resid, options), present };
+  const pos = tokens.shape[1]!;
+  const read = options.last ? slice(resid, { axis: 1, start: pos - 1, end: pos }) : resid;
+  return { logits: unembed(config, weights, read, options), present };
 }
 
 function forwardEncoder(

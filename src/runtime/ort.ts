@@ -6,6 +6,7 @@ import { type DType, type Tensor, type TypedArrays, tensor } from "../tensor/ten
 import type { Backend, CompileOptions } from "./backend.ts";
 import { byteCache } from "./cache.ts";
 import { checkFeeds } from "./feeds.ts";
+import { heldBytes } from "./held.ts";
 import { defaultThreads, sessionOptions } from "./options.ts";
 
 type Ort = typeof import("onnxruntime-node");
@@ -105,7 +106,7 @@ export function ortBackend({
         }
       };
 
-      let before = process.memoryUsage.rss();
+      let before = heldBytes();
       let weighed = false;
       await cache.use(key, load, async () => {});
       return {
@@ -116,7 +117,7 @@ export function ortBackend({
           if (!weighed) {
             // The arena grows in the first run: what the process gained is what the session holds.
             weighed = true;
-            const gained = process.memoryUsage.rss() - before;
+            const gained = heldBytes() - before;
             await cache.weigh(key, Math.max(program.bytes.length, gained));
             before = 0;
           }

@@ -33,15 +33,18 @@ export function stepProgram(model: Model, shape: StepShape, plan: Plan): Program
     const mask = masked ? input("attention_mask", "int32", [batch, capacity + pos]) : undefined;
     const past = capacity === 0 ? undefined : pastInputs(config, batch, capacity);
     const changes = tapOf(plan, batch);
+    // Behind the last block only the last position counts, unless something is changed there.
+    const last = plan.steps.every(({ row }) => row.perLayer || row.name.includes("embed"));
     const { logits, present } = forward(config, weights.values, tokens, {
       tap: changes.tap,
       attention_mask: mask,
       past,
       length,
+      last,
     });
     changes.check();
     const outputs: Record<string, Value> = {
-      logits: slice(logits, { axis: 1, start: pos - 1, end: pos }),
+      logits: last ? logits : slice(logits, { axis: 1, start: pos - 1, end: pos }),
     };
     if (shape.present)
       present.forEach(({ k, v }, layer) => {
