@@ -1,5 +1,5 @@
 // How a llama2.c checkpoint becomes a model, and which file beside it is its tokenizer.
-import { fail } from "../../base/errors.ts";
+import { check } from "../../base/errors.ts";
 import { type Llama2cConfig, openLlama2c } from "../../formats/llama2c/llama2c.ts";
 import { type Llama2cTokenizer, parseLlama2cTokenizer } from "../../formats/llama2c/tokenizer.ts";
 import type { Store } from "../../storage/store.ts";
@@ -86,19 +86,23 @@ async function tokenizerBeside(
 ): Promise<Tokenizer | undefined> {
   const folder = key.slice(0, key.lastIndexOf("/") + 1);
   const fitting: [string, Llama2cTokenizer][] = [];
+  const others: string[] = [];
   for (const other of await filesIn(store, folder)) {
     if (other === key || !other.endsWith(".bin")) continue;
-    if (((await store.size(other)) ?? 0) > mostBytes(d_vocab)) continue;
-    const read = readPieces(await store.get(other), other);
-    if (read?.pieces.length === d_vocab) fitting.push([other, read]);
+    const name = other.slice(folder.length);
+    const small = ((await store.size(other)) ?? 0) <= mostBytes(d_vocab);
+    const read = small ? readPieces(await store.get(other), other) : undefined;
+    if (read?.pieces.length === d_vocab) fitting.push([name, read]);
+    else if (/^tok/i.test(name)) others.push(`${name}: ${read?.pieces.length ?? "not its"} pieces`);
   }
-  if (fitting.length > 1)
-    return fail("model/tokenizer", "several tokenizers fit this model", {
-      where: `${store.name}/${folder}`,
-      got: fitting.map(([name]) => name).join(", "),
-      wanted: "one of them beside the model",
-    });
-  return fitting[0] && llama2cTokenizer(fitting[0][1]);
+  if (fitting.length === 0 && others.length === 0) return undefined;
+  check(fitting.length === 1, "model/tokenizer", "no tokenizer beside the model is its own", {
+    where: `${store.name}/${folder}`,
+    got: [...fitting.map(([name]) => name), ...others].join(", "),
+    wanted: `one file with ${d_vocab} pieces`,
+    hint: "open the model with a tokenizer of your own, or with none",
+  });
+  return llama2cTokenizer(fitting[0]![1]);
 }
 
 const mostBytes = (d_vocab: number): number => 4 + d_vocab * (8 + 1024);

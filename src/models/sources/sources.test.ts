@@ -4,9 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Progress } from "../../base/progress.ts";
+import { random } from "../../base/random.ts";
+import { openLlama2c, writeSafetensors } from "../../formats/index.ts";
 import { input, program } from "../../graph/index.ts";
 import { type Backend, ortBackend } from "../../runtime/index.ts";
-import { tensor } from "../../tensor/tensor.ts";
+import { folderStore, memoryStore, putJson } from "../../storage/index.ts";
+import { type Tensor, tensor } from "../../tensor/tensor.ts";
 import type { Model } from "../config.ts";
 import { openModel } from "../open.ts";
 import { bindWeights } from "../parameters.ts";
@@ -130,6 +133,116 @@ describe("PyTorch", () => {
         const near = hub.weights[name]!.data[i]!;
         expect(Math.abs(x - near)).toBeLessThanOrEqual(Math.abs(near) * 2 ** -8);
       });
+  });
+});
+
+describe("llama2.c", () => {
+  const [dim, hidden, layers, heads, kv, vocab, pos] = [16, 10, 2, 2, 1, 12, 8];
+  const size = dim / heads;
+
+  /** Random weights; the tables of angles are left out of the reckoning. */
+  function llama2cFile(tied: boolean): Uint8Array {
+    const block = 2 * dim + dim * (2 * dim + 2 * kv * size) + 3 * dim * hidden;
+    const floats = vocab * dim * (tied ? 1 : 2) + layers * block + dim + pos * size;
+    const header = Int32Array.of(dim, hidden, layers, heads, kv, tied ? vocab : -vocab, pos);
+    const rng = random(5);
+    const weights = Float32Array.from({ length: floats }, () => rng.normal());
+    return Buffer.concat([new Uint8Array(header.buffer), new Uint8Array(weights.buffer)]);
+  }
+
+  /** As many pieces as asked for, of one letter each. */
+  function pieces(n: number): Uint8Array {
+    const parts = Array.from({ length: n }, (_, i) => {
+      const piece = Buffer.from([0, 0, 0, 0, 1, 0, 0, 0, 97 + i]);
+      piece.writeFloatLE(-i, 0);
+      return piece;
+    });
+    return Buffer.concat([Buffer.from([4, 0, 0, 0]), ...parts]);
+  }
+
+  const made = (name: string, files: Readonly<Record<string, Uint8Array>>): string => {
+    const at = join(folder, name);
+    mkdirSync(at);
+    for (const [file, bytes] of Object.entries(files)) writeFileSync(join(at, file), bytes);
+    return at;
+  };
+
+  test.each([true, false])("is the Llama of the hub whose halves turn (tied: %s)", async (tied) => {
+    const at = made(`llama2c-${tied}`, { "m.bin": llama2cFile(tied), "tok.bin": pieces(vocab) });
+    const model = await openModel(at);
+    expect(kinds(model)).toEqual(["file"]);
+    expect(model.tokenizer!.d_vocab).toBe(vocab);
+    // Pairs (0, 1), (2, 3), … of each head's rows become the halves (0, size / 2), …
+    const file = await openLlama2c(folderStore(at), "m.bin");
+    const halves = ({ shape, data }: Tensor<"float32">) =>
+      tensor(
+        "float32",
+        shape,
+        data.map((_, i) => {
+          const [row, column] = [Math.floor(i / dim), i % dim];
+          const place = row % size;
+          const half = size / 2;
+          const from = row - place + 2 * (place % half) + Math.floor(place / half);
+          return data[from * dim + column]!;
+        }),
+      );
+    const tensors: Record<string, Tensor> = {};
+    for (const name of file.entries.keys()) {
+      const read = (await file.read(name)) as Tensor<"float32">;
+      tensors[hubName(name)] = /w[qk]\.weight$/.test(name) ? halves(read) : read;
+    }
+    const store = memoryStore();
+    await writeSafetensors(store, "model.safetensors", tensors);
+    await putJson(store, "config.json", {
+      model_type: "llama",
+      hidden_size: dim,
+      intermediate_size: hidden,
+      num_hidden_layers: layers,
+      num_attention_heads: heads,
+      num_key_value_heads: kv,
+      vocab_size: vocab,
+      max_position_embeddings: pos,
+      rms_norm_eps: 1e-5,
+      hidden_act: "silu",
+      tie_word_embeddings: tied,
+    });
+    const ids = [1, 5, 7, 2, 2, 11, 0, 3];
+    const wanted = await lastLogits(await openModel(store), ids);
+    const got = await lastLogits(model, ids);
+    const most = Math.max(...wanted.map(Math.abs));
+    expect(most).toBeGreaterThan(1);
+    const far = Math.max(...got.map((x, i) => Math.abs(x - wanted[i]!)));
+    expect(far / most).toBeLessThan(1e-5);
+  });
+
+  function hubName(name: string): string {
+    const names: Readonly<Record<string, string>> = {
+      "attention.wq": "self_attn.q_proj",
+      "attention.wk": "self_attn.k_proj",
+      "attention.wv": "self_attn.v_proj",
+      "attention.wo": "self_attn.o_proj",
+      "feed_forward.w1": "mlp.gate_proj",
+      "feed_forward.w2": "mlp.down_proj",
+      "feed_forward.w3": "mlp.up_proj",
+      attention_norm: "input_layernorm",
+      ffn_norm: "post_attention_layernorm",
+      tok_embeddings: "embed_tokens",
+    };
+    const [, prefix, stem] = /^(layers\.\d+\.|)(.*)\.weight$/.exec(name)!;
+    if (stem === "output") return "lm_head.weight";
+    return `model.${prefix}${names[stem!] ?? stem}.weight`;
+  }
+
+  test("a tokenizer of another model is refused, both sides named", async () => {
+    const at = made("llama2c-tok", { "m.bin": llama2cFile(true), "tok.bin": pieces(vocab + 1) });
+    await expect(openModel(at)).rejects.toMatchObject({
+      code: "model/tokenizer",
+      got: "tok.bin: 13 pieces",
+      wanted: "one file with 12 pieces",
+    });
+    expect((await openModel(at, { tokenizer: null })).tokenizer).toBeUndefined();
+    const bare = made("llama2c-bare", { "m.bin": llama2cFile(true) });
+    expect((await openModel(join(bare, "m.bin"))).tokenizer).toBeUndefined();
   });
 });
 
