@@ -15,53 +15,13 @@ import type { JobContext } from "./events.ts";
 import { RecordInputSchema, record } from "./record.ts";
 import { openModel, openStudy } from "./study.ts";
 import { TrainInputSchema, train } from "./train.ts";
+import { wordPieces } from "./word-pieces.fixture.ts";
 
 const golden = join(dirname(fileURLToPath(import.meta.url)), "../../test/golden/families/llama");
 const site = "blocks.1.hook_resid_post";
 let folder: string;
 let model: string;
 let workspace: Workspace;
-
-/** 48 entries: letters, alone and within a word, and the marks of a Llama. */
-function wordPieces(): object {
-  const letters = [..."etaoinshrdlcumwfgypbv"];
-  const names = ["[UNK]", "<s>", "</s>", ...letters, ...letters.map((c) => `##${c}`), ".", ","];
-  const vocab = Object.fromEntries(names.map((name, id) => [name, id]));
-  const special = { single_word: false, lstrip: false, rstrip: false, normalized: false };
-  return {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: ["[UNK]", "<s>", "</s>"].map((content, id) => ({
-      id,
-      content,
-      special: true,
-      ...special,
-    })),
-    normalizer: {
-      type: "BertNormalizer",
-      clean_text: true,
-      handle_chinese_chars: true,
-      strip_accents: null,
-      lowercase: true,
-    },
-    pre_tokenizer: { type: "BertPreTokenizer" },
-    post_processor: {
-      type: "TemplateProcessing",
-      single: [{ SpecialToken: { id: "<s>", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
-      pair: [{ Sequence: { id: "A", type_id: 0 } }, { Sequence: { id: "B", type_id: 1 } }],
-      special_tokens: { "<s>": { id: "<s>", ids: [1], tokens: ["<s>"] } },
-    },
-    decoder: { type: "WordPiece", prefix: "##", cleanup: true },
-    model: {
-      type: "WordPiece",
-      unk_token: "[UNK]",
-      continuing_subword_prefix: "##",
-      max_input_chars_per_word: 100,
-      vocab,
-    },
-  };
-}
 
 function contextOf(run: string): JobContext {
   return {

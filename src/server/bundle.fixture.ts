@@ -11,13 +11,26 @@ const contexts = ["base64", "hebrew", "contract", "latex"];
 
 export async function writeWorld(
   workspace: Workspace,
-  { id = worldId, d_sae = 64, revision = 0, model = "world" } = {},
+  {
+    id = worldId,
+    d_sae = 64,
+    revision = 0,
+    model = "world",
+    unit = "feature",
+    threshold = null,
+    inputs = {},
+  }: Partial<
+    Pick<DictionarySummary, "id" | "d_sae" | "revision" | "model" | "unit" | "threshold">
+  > & {
+    inputs?: Record<string, string>;
+  } = {},
 ): Promise<{ rows: FeatureRow[]; summary: DictionarySummary }> {
   const rows = Array.from({ length: d_sae }, (_, index) => featureRow(index));
-  const summary = summaryOf(id, { d_sae, revision, model, rows });
+  const whole = summaryOf(id, { d_sae, revision, model, rows });
+  const summary: DictionarySummary = { ...whole, unit, threshold };
   const writer = await bundleWriter(workspace.store, layout.bundle(id), revision);
   for (const row of rows) await writer.page(featurePage(row, { id, d_sae, revision }));
-  await writer.finish({ rows, summary });
+  await writer.finish({ rows, summary, inputs });
   return { rows, summary };
 }
 
