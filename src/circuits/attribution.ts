@@ -171,6 +171,12 @@ function hasNeurons({ config }: Model, layer: number): boolean {
 async function recorded(model: Model, backend: Backend, tokens: Tensor<"int32">): Promise<Cache> {
   const { config } = model;
   check(
+    config.encoder === undefined,
+    "circuits/attribution",
+    "an encoder's logits are no sum of parts",
+    { where: config.name },
+  );
+  check(
     config.logits_softcap === undefined,
     "circuits/attribution",
     "capped logits are no sum of parts",

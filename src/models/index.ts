@@ -7,13 +7,16 @@ export { hashModel, loadModel, makeModel, type SaveOptions, saveModel } from "./
 export {
   type ActFn,
   type Biases,
+  type Encoder,
   type Experts,
+  type ImageInput,
   keyValueHeads,
   largestRowBytes,
   type Model,
   type ModelConfig,
   type Rotary,
   type RotaryScaling,
+  type SentenceEmbedding,
 } from "./config.ts";
 export {
   centreUnembed,
@@ -38,6 +41,23 @@ export {
   viewStack,
   type WeightEdit,
 } from "./edits/index.ts";
+export {
+  type EncodeOptions,
+  type EncoderInputs,
+  type Encoding,
+  encode,
+} from "./encoders/encode.ts";
+export { clipLogits } from "./encoders/heads.ts";
+export { type Preprocess, readPreprocess } from "./encoders/preprocess.ts";
+export {
+  type EncoderFeeds,
+  type EncoderOutput,
+  type EncoderProgramOptions,
+  encoderOutputs,
+  encoderProgram,
+  runEncoder,
+} from "./encoders/run.ts";
+export type { Tower } from "./families/clip.ts";
 export {
   type GrowOptions,
   type GrowRows,

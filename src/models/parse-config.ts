@@ -219,11 +219,16 @@ export function checkConfig(config: ModelConfig, where = config.name): void {
     wanted: "a positive d_vocab, or an image",
   });
   if (image !== undefined)
-    check(config.n_ctx === patches(image) + 1, "model/config", "patches do not make the context", {
-      where,
-      got: `${config.n_ctx} positions, ${patches(image)} patches`,
-      wanted: "one position a patch, and one more",
-    });
+    check(
+      patches(image) > 0 && config.n_ctx === patches(image) + 1,
+      "model/config",
+      "patches do not make the context",
+      {
+        where,
+        got: `${config.n_ctx} positions, ${patches(image)} patches`,
+        wanted: "one position a patch, and one more",
+      },
+    );
   const lists = [config.window_layers, config.rotary_layers, experts?.layers];
   check(
     lists.every((list) => list === undefined || list.length === n_layers),

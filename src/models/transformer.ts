@@ -53,11 +53,12 @@ function forwardEncoder(
   config: ModelConfig,
   weights: Weights,
   tokens: Value,
-  { past, ...options }: ForwardOptions,
+  { past, last, ...options }: ForwardOptions,
 ): Forward {
   const lacks = (what: string): never =>
     fail("model/encoder", `this model is an encoder: it has no ${what}`, { where: config.name });
   if (past !== undefined) lacks("keys and values of the past");
+  if (last) lacks("next token to predict");
   const { logits } = encode(config, weights, { tokens }, options);
   return {
     get logits() {

@@ -15,15 +15,19 @@ const passes: Record<Kind, (draft: Draft) => Promise<void>> = {
   foldValueBiases,
 };
 
+const decoders = "an encoder is read by heads of its own, and not by an unembedding alone";
+
 /** Why a model with this config cannot be processed so; undefined where it can. */
 const reasons: Record<Kind, (config: ModelConfig) => string | undefined> = {
   foldNorms: (config) => {
+    if (config.encoder !== undefined) return decoders;
     if (config.normalization === "none") return "this model has no norms";
     if (config.norm_placement === "post")
       return "its norms come after the sublayers: nothing linear reads them";
     return undefined;
   },
   centreWritingWeights: (config) => {
+    if (config.encoder !== undefined) return decoders;
     if (config.normalization === "RMS")
       return "an RMS norm does not take the mean away, so the mean of the stream counts";
     if (config.normalization === "none") return "nothing takes the mean of the stream away";
@@ -32,10 +36,12 @@ const reasons: Record<Kind, (config: ModelConfig) => string | undefined> = {
     if (config.final_norm === false) return "the logits read the stream without a norm";
     return undefined;
   },
-  centreUnembed: (config) =>
-    config.logits_softcap === undefined
+  centreUnembed: (config) => {
+    if (config.encoder !== undefined) return decoders;
+    return config.logits_softcap === undefined
       ? undefined
-      : "its logits are capped: shifting them changes the probabilities",
+      : "its logits are capped: shifting them changes the probabilities";
+  },
   foldValueBiases: (config) => {
     if (config.attn_sinks) return "its patterns do not sum to one: a part goes to the sinks";
     if (config.biases?.qkv === false) return "its values have no biases";
