@@ -93,19 +93,22 @@ def write(name, model, arch, kind, tokenizer):
         writer.add_layer_norm_rms_eps(config.rms_norm_eps)
         writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
         writer.add_vocab_size(config.vocab_size)
-        if arch == "qwen3":
+        if getattr(config, "head_dim", None):
             writer.add_key_length(config.head_dim)
             writer.add_value_length(config.head_dim)
-        else:
-            writer.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
+        writer.add_rope_dimension_count(getattr(config, "head_dim", None) or
+                                        config.hidden_size // config.num_attention_heads)
     cases = add_scores(writer) if tokenizer == "llama" else [] if tokenizer is None else add_byte_level(writer, tokenizer)
+    llama3 = arch != "gpt2" and config.rope_parameters["rope_type"] == "llama3"
+    if llama3:
+        writer.add_tensor("rope_freqs.weight", rope_factors(config))
     names = gguf.get_tensor_name_map(writer_arch(arch), layers)
     stored = {}
     for key, value in model.state_dict().items():
         if key == "lm_head.weight" and config.tie_word_embeddings:
             continue
         w = value.float().numpy()
-        if arch == "llama" and key.endswith(("q_proj.weight", "k_proj.weight")):
+        if arch == "llama" and re.search(r"[qk]_proj\.(weight|bias)$", key):
             w = permute(w, config.num_attention_heads if "q_proj" in key else config.num_key_value_heads)
         if arch == "gpt2" and re.search("c_(attn|proj|fc).weight$", key):
             w = w.T
@@ -123,14 +126,17 @@ def write(name, model, arch, kind, tokenizer):
     writer.close()
 
     back = model
-    if arch in ("qwen3", "gpt2"):  # of which transformers does not read key_length and context_length
+    # transformers misses the factors of Llama 3, key_length and context_length.
+    if llama3:
+        assert kind == "F32"
+    elif arch in ("qwen3", "gpt2"):
         back.load_state_dict({k: torch.tensor(v) for k, v in stored.items()}, strict=False)
     else:
         back = AutoModelForCausalLM.from_pretrained(OUT, gguf_file=f"{name}.gguf", attn_implementation="eager").eval()
     for key, value in model.state_dict().items():
         error = (back.state_dict()[key] - value).abs().max().item()
         assert error <= {"F32": 0, "F16": 1e-3, "Q8_0": 0.02}[kind], (name, key, error)
-    tokens = torch.randint(0, config.vocab_size, (1, 12), generator=torch.Generator().manual_seed(1))
+    tokens = torch.randint(0, config.vocab_size, (1, 20), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         logits = back(tokens).logits[0]
     return {"tokens": tokens[0].tolist(), "logits": logits[-1].tolist(), "encodings": cases}
@@ -148,10 +154,32 @@ def made(config, cls):
     return model
 
 
-def families_llama():
-    model = LlamaForCausalLM(LlamaConfig.from_pretrained(FAMILIES / "llama"))
-    model.load_state_dict(load_file(FAMILIES / "llama/model.safetensors"))
+def families_llama(name="llama"):
+    config = LlamaConfig.from_pretrained(FAMILIES / name)
+    config._attn_implementation = "eager"
+    model = LlamaForCausalLM(config)
+    model.load_state_dict(load_file(FAMILIES / name / "model.safetensors"), strict=False)
     return model.eval()
+
+
+def rope_factors(config):
+    """LlamaModel.generate_extra_tensors of convert_hf_to_gguf.py."""
+    rope = config.rope_parameters
+    dim = config.head_dim
+    freqs = 1.0 / (rope["rope_theta"] ** (torch.arange(0, dim, 2, dtype=torch.float32) / dim))
+    factor, low, high = rope["factor"], rope["low_freq_factor"], rope["high_freq_factor"]
+    original = rope["original_max_position_embeddings"]
+    factors = []
+    for freq in freqs:
+        wavelength = 2 * np.pi / freq
+        if wavelength < original / high:
+            factors.append(1)
+        elif wavelength > original / low:
+            factors.append(factor)
+        else:
+            smooth = (original / wavelength - low) / (high - low)
+            factors.append(1 / ((1 - smooth) / factor + smooth))
+    return np.array(factors, dtype=np.float32)
 
 
 def torch_files():
@@ -174,6 +202,7 @@ if __name__ == "__main__":
     n_spm = len(json.loads(pathlib.Path("test/golden/text/sentencepiece.json").read_text())["entries"])
     cases = {
         "llama-f32": write("llama-f32", families_llama(), "llama", "F32", None),
+        "llama-3.1-f32": write("llama-3.1-f32", families_llama("llama-3.1"), "llama", "F32", None),
         "llama-q8_0": write("llama-q8_0", made(LlamaConfig(**small, vocab_size=n_spm, tie_word_embeddings=True),
                                                LlamaForCausalLM), "llama", "Q8_0", "llama"),
         "qwen2-f16": write("qwen2-f16", made(Qwen2Config(**small, vocab_size=281, tie_word_embeddings=True),

@@ -136,6 +136,8 @@ async function scalingOf(
   const factor = number("rope.scaling.factor") ?? number("rope.scale_linear");
   const original = number("rope.scaling.original_context_length");
   get("rope.scaling.finetuned");
+  const gain = metadata.get(`${architecture}.rope.scaling.attn_factor`);
+  if (gain === 1) get("rope.scaling.attn_factor");
   const type = get("rope.scaling.type") ?? (factor === undefined ? "none" : "linear");
   if (entries.has("rope_freqs.weight")) {
     // Llama 3.1: one divisor a frequency, worked out when the file was written.
