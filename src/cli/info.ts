@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import type { Command } from "commander";
 import { openBundle } from "../analysis/bundle-read.ts";
+import { bosPolicy } from "../analysis/provenance.ts";
 import { fail, isError } from "../base/errors.ts";
 import { type Model, type ModelConfig, weightShapes } from "../models/index.ts";
 import { modelShelf } from "../server/models.ts";
@@ -72,8 +73,10 @@ async function whatIs(
   if (names.includes(name))
     return { ...(await models.info(name)), ...factsOf(await findModel(name, options)) };
   const described = (await workspace?.bundles()) ?? [];
-  if (workspace !== undefined && described.includes(name))
-    return (await openBundle(workspace.store, layout.bundle(name))).summary;
+  if (workspace !== undefined && described.includes(name)) {
+    const { summary, manifest } = await openBundle(workspace.store, layout.bundle(name));
+    return { ...summary, made_from: manifest.inputs };
+  }
   const all = [...names, ...described];
   const model = await findModel(name, options).catch((error) => {
     if (!isError(error, "model/missing") || name.includes("/")) throw error;
@@ -89,13 +92,23 @@ interface ModelFacts {
   name: string;
   config: ModelConfig;
   parameters: number;
+  tokenizer: string | null;
+  /** What the model expects a text to begin with. */
+  bos_policy: string | null;
   sites: SiteEntry[];
   card?: unknown;
 }
 
-function factsOf({ config }: Model): ModelFacts {
+function factsOf({ config, tokenizer }: Model): ModelFacts {
   const parameters = Object.values(weightShapes(config)).reduce((sum, s) => sum + sizeOf(s), 0);
-  return { name: config.name, config, parameters, sites: siteEntries(config) };
+  return {
+    name: config.name,
+    config,
+    parameters,
+    tokenizer: tokenizer?.hash ?? null,
+    bos_policy: tokenizer === undefined ? null : bosPolicy(tokenizer),
+    sites: siteEntries(config),
+  };
 }
 
 async function runtimeVersion(): Promise<string> {

@@ -11,7 +11,7 @@ interface Options extends CommonOptions {
 
 export function define(command: Command): Command {
   return commonOptions(command)
-    .argument("<model>", "a bundled organism, or a folder")
+    .argument("<model>", "a bundled organism, a folder, or a hub id that was pulled")
     .argument("[texts...]", "files, folders or globs (default: the texts on this machine)")
     .option("--site <site>", "where to read", "blocks.0.mlp.hook_post")
     .option("--tokens <n>", "stop after so many, e.g. 1M", positive)

@@ -14,7 +14,7 @@ interface Options extends CommonOptions {
 
 export function define(command: Command): Command {
   return commonOptions(command)
-    .argument("[model]", "a bundled organism, or a folder", "field-1l")
+    .argument("[model]", "a bundled organism, a folder, or a hub id that was pulled", "field-1l")
     .option("--site <site>", "where to learn", "blocks.0.mlp.hook_post")
     .option("--d_sae <n>", "features of the dictionary", positive)
     .option("--k <n>", "features active at a token", positive)

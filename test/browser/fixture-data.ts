@@ -13,6 +13,7 @@ import { contexts, hostile, rng, samples, toStrip } from "./fixture-text.ts";
 
 export const dictionaryId = "field-1l-sae-2048-k32-s0";
 export const pendingId = "field-1l-sae-2048-k32-s1";
+export const neuronsId = "field-1l-neurons-blocks.0.mlp.hook_post";
 const d_sae = 2048;
 export const site = "blocks.0.mlp.hook_post";
 const n_tokens = 1_050_000;
@@ -385,6 +386,12 @@ export function pageOf(index: number, pending: boolean): FeaturePage {
       best: { neuron: 311, r: neuron },
     },
   };
+}
+
+/** The same features, as if they were the layer's neurons. */
+export function neuronSummary(): DictionarySummary {
+  const architecture = "neurons";
+  return { ...summaryOf(false), id: neuronsId, unit: "neuron", threshold: 0, architecture };
 }
 
 export function summaryOf(pending: boolean): DictionarySummary {

@@ -7,7 +7,15 @@ import { serve } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import type { FeatureList, FeatureRow, Home, Problem, PromptReply } from "../../src/api/types.ts";
-import { dictionaryId, pageOf, pendingId, rowOf, summaryOf } from "./fixture-data.ts";
+import {
+  dictionaryId,
+  neuronSummary,
+  neuronsId,
+  pageOf,
+  pendingId,
+  rowOf,
+  summaryOf,
+} from "./fixture-data.ts";
 import { runOf } from "./fixture-run.ts";
 import { contexts, rng, samples, toPieces } from "./fixture-text.ts";
 
@@ -184,7 +192,7 @@ export async function startFixture(web: string, port = 0): Promise<Fixture> {
   const app = new Hono();
   const live = { t: 0.64, step: 0.004 };
   const asked: Fixture["asked"] = [];
-  const known = (id: string) => id === dictionaryId || id === pendingId;
+  const known = (id: string) => [dictionaryId, pendingId, neuronsId].includes(id);
   const home: Home = {
     version: "0.1.0",
     runs: [
@@ -262,7 +270,7 @@ export async function startFixture(web: string, port = 0): Promise<Fixture> {
         got: id,
         wanted: dictionaryId,
       });
-    return c.json(summaryOf(id === pendingId));
+    return c.json(id === neuronsId ? neuronSummary() : summaryOf(id === pendingId));
   });
   app.get("/api/dictionaries/:id/features", (c) => {
     if (c.req.query("q") === "refuse-me")
@@ -280,7 +288,9 @@ export async function startFixture(web: string, port = 0): Promise<Fixture> {
         got: c.req.param("index"),
         wanted: `0 to ${d_sae - 1}`,
       });
-    const body = gzipSync(JSON.stringify(pageOf(index, c.req.param("id") === pendingId)));
+    const id = c.req.param("id");
+    const page = { ...pageOf(index, id === pendingId), dictionary: id };
+    const body = gzipSync(JSON.stringify(page));
     return c.body(body as unknown as ArrayBuffer, 200, {
       "content-type": "application/json",
       "content-encoding": "gzip",

@@ -7,7 +7,7 @@ import {
 import { HomeSchema, PromptReplySchema } from "../../src/api/schemas.ts";
 import { RunStateSchema } from "../../src/workspace/run-state.ts";
 import { equal, ok, type Test, until } from "./check.ts";
-import { deadFeature, dictionaryId, failingFeature, pendingId } from "./fixture-data.ts";
+import { deadFeature, dictionaryId, failingFeature, neuronsId, pendingId } from "./fixture-data.ts";
 
 const list = `/d/${dictionaryId}`;
 export const text =
@@ -22,7 +22,7 @@ export const pageTests: readonly Test[] = [
       HomeSchema.parse(await json("/api"));
       RunStateSchema.parse(await json("/api/runs/8f3a"));
       RunStateSchema.parse(await json("/api/runs/failed"));
-      for (const id of [dictionaryId, pendingId]) {
+      for (const id of [dictionaryId, pendingId, neuronsId]) {
         DictionarySummarySchema.parse(await json(`/api/dictionaries/${id}`));
         FeatureListSchema.parse(await json(`/api/dictionaries/${id}/features?limit=500`));
         for (const index of [0, deadFeature, failingFeature])
@@ -191,6 +191,26 @@ export const pageTests: readonly Test[] = [
       const page = await open(`${list}/${deadFeature}`);
       await page.getByText(/has not fired in 1.05 M tokens/).waitFor();
       await page.getByText("2.9 × 10⁻⁶").waitFor();
+    },
+  ],
+  [
+    "neurons are called neurons, and are not made of neurons",
+    async ({ open }) => {
+      const all = await open(`/d/${neuronsId}`);
+      await all.getByRole("heading", { level: 1, name: "Neurons" }).waitFor();
+      await all.getByText("in the layer").waitFor();
+      await all.locator("table.ls th", { hasText: "neuron" }).first().waitFor();
+      const page = await open(`/d/${neuronsId}/8`);
+      await page.getByLabel("Try a text on this neuron").waitFor();
+      await page.getByText("cosine of W_out").waitFor();
+      await page.locator(".zoom .lv", { hasText: /^neuron$/ }).waitFor();
+      equal(await page.getByRole("heading", { name: "Made of neurons" }).count(), 0, "plates");
+      const read = await open(prompt.replace(dictionaryId, neuronsId));
+      await read.getByText("strongest neuron").waitFor();
+      for (const shown of [all, page, read]) {
+        const text = (await shown.locator("main").textContent()) ?? "";
+        ok(!/feature/i.test(text), /.{0,40}feature.{0,40}/i.exec(text)?.[0] ?? "");
+      }
     },
   ],
   [
