@@ -75,17 +75,8 @@ export { type BoundWeights, bindWeights, readWeight, weightInputs } from "./para
 export { checkConfig, parseConfig } from "./parse-config.ts";
 export { permutedModel } from "./permuted.ts";
 export { type ResolvedModel, resolveModel } from "./resolve.ts";
-export {
-  type Axis,
-  findSite,
-  type SiteInfo,
-  type SiteRow,
-  site,
-  siteShape,
-  sites,
-  sitesOf,
-  siteWidth,
-} from "./sites.ts";
+export { type Axis, type SiteRow, sites } from "./site-table.ts";
+export { findSite, type SiteInfo, site, siteShape, sitesOf, siteWidth } from "./sites.ts";
 export { chatTemplateAt } from "./sources/chat.ts";
 export type { Source, Stored } from "./stored.ts";
 export { type Forward, type ForwardOptions, forward, residual, unembed } from "./transformer.ts";

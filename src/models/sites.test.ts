@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { ModelConfig } from "./config.ts";
 import { parseConfig } from "./parse-config.ts";
-import { findSite, site, siteShape, sites, sitesOf, siteWidth } from "./sites.ts";
+import { sites } from "./site-table.ts";
+import { findSite, site, siteShape, sitesOf, siteWidth } from "./sites.ts";
 import { weightShapes } from "./weight-shapes.ts";
 
 const config: ModelConfig = {

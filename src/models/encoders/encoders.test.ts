@@ -88,7 +88,7 @@ describe.each(goldens.map((golden) => [golden.name, golden] as const))("%s", (_,
     }
     await run.release();
     expect(unseen).toEqual([]);
-  });
+  }, 20_000);
 });
 
 /** Settings that are dropped or changed one at a time. */

@@ -50,4 +50,5 @@ test.each(goldens.map((golden) => [golden.name, golden] as const))(
     expect(differing(cache, after.cache)).toEqual([]);
     expect(differing(outputs, after.outputs)).toEqual([]);
   },
+  20_000,
 );
