@@ -220,9 +220,47 @@ def reference(case, tower, models, folder):
     model = models[0]
     with torch.no_grad():
         sites = record(model, case, tower, lambda: outputs(model, case, feeds))
+    if case == "bert":
+        meta["TransformerLens"] = repr(lens_distance(model, feeds, sites))
     out.update({f"site:{key}": value.clone() for key, value in sites.items()})
     save(out, os.path.join(folder, f"{tower}.safetensors"), meta)
     print(case, tower, len(sites), "sites", {k: f"{v.std():.2f}" for k, v in out.items() if k.startswith("out:")})
+
+
+def lens_distance(model, feeds, sites):
+    """How far its HookedEncoder is at the sites that it has, under the names that it gives them."""
+    from transformer_lens import HookedEncoder, HookedTransformerConfig
+    from transformer_lens.pretrained.weight_conversions.bert import convert_bert_weights
+
+    c = model.config
+    cfg = HookedTransformerConfig(
+        n_layers=c.num_hidden_layers,
+        d_model=c.hidden_size,
+        n_heads=c.num_attention_heads,
+        d_head=c.hidden_size // c.num_attention_heads,
+        d_mlp=c.intermediate_size,
+        d_vocab=c.vocab_size,
+        n_ctx=c.max_position_embeddings,
+        eps=c.layer_norm_eps,
+        act_fn="gelu",
+        attention_dir="bidirectional",
+        device="cpu",
+        use_attn_result=True,
+    )
+    lens = HookedEncoder(cfg).eval()
+    lens.load_state_dict(convert_bert_weights(model, cfg), strict=False)
+    with torch.no_grad():
+        logits, cache = lens.run_with_cache(
+            feeds["tokens"], token_type_ids=feeds["token_types"], return_cache_object=False
+        )
+    far = (logits - model(feeds["tokens"], token_type_ids=feeds["token_types"]).prediction_logits).abs().max()
+    assert far < 1e-4, f"TransformerLens is {far} from Hugging Face"
+    named = {re.sub(r"^embed[.](?=hook_)", "", k): v for k, v in cache.items()}
+    missing = [k for k in named if k not in sites and not re.search("unembed|hook_(attn|mlp)_in$|_input$", k)]
+    assert not missing, missing
+    shared = [k for k in sites if k in named]
+    print(len(shared), "sites of TransformerLens;", "only ours:", [k for k in sites if k not in named])
+    return max((named[k].expand_as(sites[k]) - sites[k]).abs().nan_to_num().max().item() for k in shared)
 
 
 def sentence_files(folder):
