@@ -9,11 +9,9 @@ const folder = process.env.MICROGRAPHIA_REAL ?? "../shared/data";
 /** A suite over one part of the data; skipped, saying so, where that is absent. */
 export function withData(path: string, suite: (at: string) => void): void {
   const at = join(folder, path);
-  if (existsSync(at)) describe(path, () => suite(at));
-  else {
-    console.log(`skipped: there is no ${at}`);
-    describe.skip(path, () => suite(at));
-  }
+  const here = existsSync(at);
+  if (!here) console.log(`skipped: there is no ${at}`);
+  describe.skipIf(!here)(path, () => suite(at));
 }
 
 export function readJson(path: string): unknown {

@@ -21,7 +21,7 @@ export function readPng(bytes: Uint8Array): Picture {
     const body = bytes.subarray(at + 8, at + 8 + length);
     if (type === "IHDR") {
       [width, height] = [view.getUint32(at + 8), view.getUint32(at + 12)];
-      const [depth, color, , , interlaced] = body.subarray(8) as unknown as number[];
+      const [depth, color, , , interlaced] = body.subarray(8);
       channels = channelsOf[color!] ?? 0;
       if (depth !== 8 || channels === 0 || interlaced !== 0)
         throw new Error("this kind is not read");
