@@ -1,5 +1,15 @@
 // Every kind of checkpoint is the model that its maker wrote: GGUF and PyTorch files against transformers.
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -88,6 +98,19 @@ describe("GGUF", () => {
     const held = await openModel(path, { cache: false });
     expect(kinds(held)).toEqual(expect.arrayContaining(["memory"]));
     expect(held.hash).toBe(copied.hash);
+  });
+
+  test("a file of the hub's cache is known by the name of its blob, and not read for that", async () => {
+    const hash = "0123456789abcdef".repeat(4);
+    const at = join(folder, "snapshot");
+    mkdirSync(at);
+    copyFileSync(`${golden}/gpt2-f16.gguf`, join(folder, hash));
+    symlinkSync(join("..", hash), join(at, "m.gguf"));
+    const own = join(folder, "hub");
+    const model = await openModel(at, { cache: own });
+    expect(kinds(model)).toEqual(["file"]);
+    const key = createHash("sha256").update(`widened 1\n${hash}`).digest("hex").slice(0, 32);
+    expect(readdirSync(join(own, "widened"))).toEqual([key]);
   });
 });
 
