@@ -120,6 +120,17 @@ const sizes = {
 };
 const llama = { ...sizes, num_key_value_heads: 1, rms_norm_eps: 1e-5, rope_theta: 10000 };
 const others = [
+  { ...sizes, model_type: "bert", type_vocab_size: 2, id2label: { 0: "a", 1: "b" } },
+  { ...sizes, model_type: "clip_text_model", eos_token_id: 2, projection_dim: 6 },
+  {
+    model_type: "vit",
+    hidden_size: 8,
+    num_attention_heads: 2,
+    num_hidden_layers: 2,
+    intermediate_size: 16,
+    image_size: [8, 12],
+    patch_size: 4,
+  },
   {
     model_type: "gpt2",
     n_embd: 8,

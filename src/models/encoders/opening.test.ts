@@ -17,6 +17,7 @@ import { nextTokenLosses } from "../loss.ts";
 import { openModel } from "../open.ts";
 import { bindWeights, readWeight } from "../parameters.ts";
 import { findSite, siteShape, siteWidth } from "../sites.ts";
+import { withSentence } from "../sources/sentence.ts";
 import { readConfig } from "../sources/source.ts";
 import { forward, unembed } from "../transformer.ts";
 import { weightShapes } from "../weight-shapes.ts";
@@ -235,4 +236,32 @@ test("how images are prepared is read as data", async () => {
   expect(await refusal(() => read({ do_normalize: true, image_mean: "grey" }))).toBe(
     "model/config",
   );
+});
+
+test("how sentences become vectors is read, and refused where it is another way", async () => {
+  expect((await opened("minilm")).config.encoder!.sentence).toEqual({
+    pool: "mean",
+    normalize: true,
+  });
+  const { config } = await opened("bert");
+  const type = (name: string, path = "") => ({
+    type: `sentence_transformers.models.${name}`,
+    path,
+  });
+  const read = async (modules: unknown, pooling: unknown = { pooling_mode_cls_token: true }) => {
+    const store = memoryStore();
+    const put = (key: string, json: unknown) =>
+      store.put(key, new TextEncoder().encode(JSON.stringify(json)));
+    await put("modules.json", modules);
+    await put("1_Pooling/config.json", pooling);
+    return (await withSentence(config, store, "")).encoder!.sentence;
+  };
+  const plain = [type("Transformer"), type("Pooling", "1_Pooling")];
+  expect(await read(plain)).toEqual({ pool: "first", normalize: false });
+  const unsupported = "model/config-unsupported";
+  expect(await refusal(() => read([...plain, type("Dense", "2_Dense")]))).toBe(unsupported);
+  expect(await refusal(() => read(plain, { pooling_mode_max_tokens: true }))).toBe(unsupported);
+  for (const odd of [null, {}, [null, 3], "x"])
+    expect(await refusal(() => read(odd))).toBe(unsupported);
+  for (const odd of [null, [], 3]) expect(await refusal(() => read(plain, odd))).toBe(unsupported);
 });

@@ -1,5 +1,5 @@
 // What has to be done to an image before an encoder reads it: data from preprocessor_config.json.
-import { check } from "../../base/errors.ts";
+import { check, fail } from "../../base/errors.ts";
 import { parseJson } from "../../base/json.ts";
 import { getText, type Store } from "../../storage/store.ts";
 
@@ -32,7 +32,12 @@ export async function readPreprocess(store: Store, prefix = ""): Promise<Preproc
   const key = `${prefix}preprocessor_config.json`;
   if ((await store.size(key)) === undefined) return undefined;
   const where = `${store.name}/${key}`;
-  const json = parseJson(await getText(store, key)) as Record<string, unknown>;
+  let json: Record<string, unknown>;
+  try {
+    json = parseJson(await getText(store, key)) as Record<string, unknown>;
+  } catch (cause) {
+    return fail("model/config", "it cannot be read", { where, cause });
+  }
   check(typeof json === "object" && json !== null, "model/config", "no settings", { where });
   const does = (name: string) => json[name] !== false && json[name] !== undefined;
   const list = (name: string): readonly number[] => {

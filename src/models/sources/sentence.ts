@@ -1,5 +1,5 @@
 // Does a folder say how sentences become one vector? As sentence-transformers write it: modules.json.
-import { check } from "../../base/errors.ts";
+import { check, fail } from "../../base/errors.ts";
 import { parseJson } from "../../base/json.ts";
 import { getText, type Store } from "../../storage/store.ts";
 import type { ModelConfig, SentenceEmbedding } from "../config.ts";
@@ -15,8 +15,8 @@ export async function withSentence(
   const key = `${prefix}modules.json`;
   if (config.encoder === undefined || (await store.size(key)) === undefined) return config;
   const where = `${store.name}/${key}`;
-  const modules = parseJson(await getText(store, key));
-  const read = Array.isArray(modules) ? (modules as Json[]) : [];
+  const modules = await jsonAt(store, key);
+  const read = Array.isArray(modules) ? modules.map(recordOf) : [];
   const kinds = read.map(({ type }) => String(type).split(".").at(-1));
   const normalize = kinds[2] === "Normalize";
   check(
@@ -31,7 +31,7 @@ export async function withSentence(
 
 /** The one mode that is on: over tokens, or the first. */
 async function poolingOf(store: Store, key: string): Promise<SentenceEmbedding["pool"]> {
-  const json = parseJson(await getText(store, key)) as Json;
+  const json = recordOf(await jsonAt(store, key));
   const on = Object.keys(json).filter((name) => /^pooling_mode_/.test(name) && json[name] === true);
   const known = { pooling_mode_mean_tokens: "mean", pooling_mode_cls_token: "first" } as const;
   const mode = on[0] as keyof typeof known;
@@ -42,4 +42,16 @@ async function poolingOf(store: Store, key: string): Promise<SentenceEmbedding["
     { where: `${store.name}/${key}`, got: on.join(", "), wanted: Object.keys(known).join(" or ") },
   );
   return known[mode];
+}
+
+async function jsonAt(store: Store, key: string): Promise<unknown> {
+  try {
+    return parseJson(await getText(store, key));
+  } catch (cause) {
+    return fail("model/config", "it cannot be read", { where: `${store.name}/${key}`, cause });
+  }
+}
+
+function recordOf(json: unknown): Json {
+  return typeof json === "object" && json !== null ? (json as Json) : {};
 }
