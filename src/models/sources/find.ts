@@ -1,6 +1,6 @@
 // Which checkpoint does a folder or a file mean: whose layout is it, and where are its weights?
-import { stat } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
+import { readdir, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { check, fail } from "../../base/errors.ts";
 import { folderStore } from "../../storage/folder.ts";
 import type { Store } from "../../storage/store.ts";
@@ -73,10 +73,21 @@ async function inFolder(store: Store, prefix: string): Promise<Place> {
   });
 }
 
-/** Not those of folders below. */
+/** Not those of folders below. Links to files count: the hub's cache has nothing else. */
 export async function filesIn(store: Store, prefix: string): Promise<string[]> {
-  const keys = await store.list(prefix).catch(() => []);
-  return keys.filter((key) => key.startsWith(prefix) && !key.slice(prefix.length).includes("/"));
+  if (store.folder === undefined) {
+    const keys = await store.list(prefix).catch(() => []);
+    return keys.filter((key) => key.startsWith(prefix) && !key.slice(prefix.length).includes("/"));
+  }
+  const folder = join(store.folder, ...prefix.split("/"));
+  const names = await readdir(folder).catch(() => []);
+  const found = await Promise.all(
+    names.map(async (name) => (await stat(join(folder, name)).catch(() => undefined))?.isFile()),
+  );
+  return names
+    .filter((_, i) => found[i] === true)
+    .map((name) => `${prefix}${name}`)
+    .sort();
 }
 
 function endsWith(keys: readonly string[], ...ends: readonly string[]): string[] {
