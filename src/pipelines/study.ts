@@ -48,7 +48,7 @@ export interface Study {
 const corpusSeed = 0;
 
 export interface StudyInput {
-  /** A model of this project folder, a bundled organism, a folder with a model, or a hub id in the cache. */
+  /** A model of this project folder, a bundled organism, a folder or file with a model, or a hub id in the cache. */
   model: string;
   site: string;
   /** The project folder. */
@@ -101,8 +101,8 @@ export async function openModel(
   const found: Omit<ResolvedModel, "kind"> = isOwn
     ? { name, folder: own }
     : await resolveModel(name);
-  const { folder } = found;
-  const model = await openFolder(folder, { name: found.name });
+  const { folder, file } = found;
+  const model = await openFolder(file ?? folder, { name: found.name });
   const { tokenizer } = model;
   check(tokenizer !== undefined, "model/tokenizer", "this model has no tokenizer", {
     where: folder,
@@ -118,9 +118,9 @@ export async function openModel(
   };
 }
 
-function referenceOf({ kind, name, folder, commit }: ResolvedModel): string {
-  if (kind === "hub") return `${name}@${commit}`;
-  return kind === "folder" ? folder : name;
+function referenceOf({ kind, name, folder, file, commit }: ResolvedModel): string {
+  if (kind === "organism") return name;
+  return kind === "hub" ? `${name}@${commit}` : (file ?? folder);
 }
 
 function recipeOf(recipe: string | null, folder: string): string {

@@ -8,6 +8,7 @@ import { dictionaryWeights, judgedRows } from "./texts.ts";
 /** One token a letter: enough to pack. */
 const letters = {
   eot: 0,
+  policy: { before: [], after: [], source: "none" },
   encode: (text: string) => Int32Array.from(text.slice(0, 40), (_, i) => 1 + (i % 9)),
   encodeWithOffsets: (text: string) => {
     const ids = Int32Array.from(text.slice(0, 40), (_, i) => 1 + (i % 9));

@@ -24,7 +24,7 @@ export interface ModelShelf {
   info(name: string): Promise<ModelInfo>;
   /** The folder that holds it. */
   folder(name: string): Promise<string>;
-  /** The folder of any model that can be opened: one of these, a folder, a hub id in the cache. */
+  /** What `openModel` takes: of one of these, a folder, a file, a hub id in the cache. */
   find(reference: string): Promise<string>;
 }
 
@@ -54,7 +54,8 @@ export function modelShelf(folder: string): ModelShelf {
     folder: folderOf,
     async find(reference) {
       if ((await names()).includes(reference)) return folderOf(reference);
-      return (await resolveModel(reference)).folder;
+      const { folder, file } = await resolveModel(reference);
+      return file ?? folder;
     },
     async info(name) {
       const path = await folderOf(name);

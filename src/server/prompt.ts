@@ -35,7 +35,7 @@ export interface PromptReader {
 
 export interface ToReader extends PromptAsk {
   id: number;
-  /** Folder of the model. */
+  /** Folder or file of the model. */
   modelFolder: string;
   /** The project folder. */
   folder: string;
