@@ -42,6 +42,7 @@ export {
   steer,
 } from "./hooks/index.ts";
 export {
+  editStack,
   growModel,
   listOrganisms,
   loadModel,
@@ -51,9 +52,12 @@ export {
   makeModel,
   openModel,
   permutedModel,
+  pushEdit,
   saveModel,
   site,
   sitesOf,
+  undoEdit,
+  viewStack,
 } from "./models/index.ts";
 export { type Backend, ortBackend, referenceBackend } from "./runtime/index.ts";
 export { folderStore, memoryStore, type Store } from "./storage/index.ts";

@@ -8,7 +8,7 @@ const names = async (door: Promise<object>): Promise<string> =>
 
 test("the usual path", async () => {
   expect(await names(import("../src/index.ts"))).toMatchInlineSnapshot(
-    `"MicrographiaError ablate activationStream claim clamp describeDictionary dictionaryReconstructor edit folderStore generate gradients growModel isError listOrganisms loadDictionary loadModel loadOrganism loadTokenizer lossWith makeModel memoryStore openBundle openCoder openModel ortBackend packRows patch permutedModel random readFieldGuide recordActivations referenceBackend replaceWith runWithCache saveDictionary saveModel shuffledBatches site sitesOf spliceFacts steer tensor trainDictionary verdictOf"`,
+    `"MicrographiaError ablate activationStream claim clamp describeDictionary dictionaryReconstructor edit editStack folderStore generate gradients growModel isError listOrganisms loadDictionary loadModel loadOrganism loadTokenizer lossWith makeModel memoryStore openBundle openCoder openModel ortBackend packRows patch permutedModel pushEdit random readFieldGuide recordActivations referenceBackend replaceWith runWithCache saveDictionary saveModel shuffledBatches site sitesOf spliceFacts steer tensor trainDictionary undoEdit verdictOf viewStack"`,
   );
 });
 
@@ -56,7 +56,7 @@ test("text", async () => {
 
 test("models", async () => {
   expect(await names(import("../src/models/index.ts"))).toMatchInlineSnapshot(
-    `"bindWeights blockErrors captureOnnx centreUnembed centreWritingWeights changeOnnx checkConfig checkWeights claims contextLosses editModel editStack findOnnxOp findSite foldNorms foldValueBiases forward fromStored gradOnnx growModel hashModel hashTensor initWeights keyValueHeads largestRowBytes listOnnx listOrganisms loadModel loadOrganism makeModel nextTokenLosses onnxOps onnxPorts onnxValue openModel organismFolder organismsFolder parseConfig parseEdit parseStack permutedModel processingKinds pushEdit readOnnx readWeight readWidened redoEdit residual resolveModel saveModel site siteShape siteWidth sites sitesOf trainingProgram undoEdit unembed viewStack weightInputs weightShapes widenPlan widenedCopy writeOnnx"`,
+    `"bindWeights blockErrors captureOnnx centreUnembed centreWritingWeights changeOnnx chatTemplateAt checkConfig checkWeights claims clipLogits contextLosses editModel editStack encode encoderOutputs encoderProgram findOnnxOp findSite foldNorms foldValueBiases forward fromStored gradOnnx growModel hashModel hashTensor initWeights keyValueHeads largestRowBytes listOnnx listOrganisms loadModel loadOrganism makeModel nextTokenLosses onnxOps onnxPorts onnxValue openModel organismFolder organismsFolder parseConfig parseEdit parseStack permutedModel processingKinds pushEdit readOnnx readPreprocess readWeight readWidened redoEdit residual resolveModel runEncoder saveModel site siteShape siteWidth sites sitesOf trainingProgram undoEdit unembed viewStack weightInputs weightShapes widenPlan widenedCopy writeOnnx"`,
   );
 });
 
@@ -86,6 +86,6 @@ test("evidence", async () => {
 
 test("analysis", async () => {
   expect(await names(import("../src/analysis/index.ts"))).toMatchInlineSnapshot(
-    `"BandSchema ContextReadingSchema DictionarySummarySchema FeatureListSchema FeaturePageSchema FeatureRowSchema HistogramSchema IntervalSchema LogitSchema NeighbourSchema PieceSchema StripSchema TokenShareSchema applyControl backendProduct bundleFiles bundleWriter columnBuilder currentRevision describeColumns describeDictionary groundOf logitPath logitWeights measureDictionary nameOf nearestRows neuronMatcher neuronShares openBundle participationRatio probeCeiling recordSplit rowOf statementOf stripMaker summarizeLogits withControl"`,
+    `"BandSchema ContextReadingSchema DictionarySummarySchema FeatureListSchema FeaturePageSchema FeatureRowSchema HistogramSchema IntervalSchema LogitSchema NeighbourSchema PieceSchema StripSchema TokenShareSchema applyControl backendProduct bosPolicy bundleFiles bundleWriter checkProvenance columnBuilder currentRevision describeColumns describeDictionary describeNeurons groundOf logitPath logitWeights measureDictionary measureNeurons nameOf nearestRows neuronMatcher neuronShares neuronThreshold openBundle participationRatio probeCeiling provenanceInputs provenanceOf recordNeurons recordSplit rowOf statementOf stripMaker summarizeLogits withControl"`,
   );
 });

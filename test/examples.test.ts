@@ -6,6 +6,7 @@ import { main as learn } from "../examples/03-learn-a-dictionary.ts";
 import { main as ablate } from "../examples/04-ablate-a-neuron.ts";
 import { main as describeFeatures } from "../examples/05-describe-features.ts";
 import { main as claims } from "../examples/06-a-claim-and-its-control.ts";
+import { main as touch } from "../examples/07-touch-and-undo.ts";
 import { listOrganisms } from "../src/index.ts";
 
 const grown = grow();
@@ -50,4 +51,16 @@ test("06: a feature for Hebrew clears the permuted model's, and says so as a cla
   expect(hebrew.judged_on).toBe("eval");
   expect(hebrew.verdict).toBe("holds");
   expect(hebrew.estimate.low!).toBeGreaterThan(hebrew.control!.high! + 0.2);
+});
+
+test("07: a gradient names the neuron; ablating and editing it cost the logit the same, and undo is whole", async ({
+  skip,
+}) => {
+  if (!(await listOrganisms()).includes("field-1l")) skip("field-1l is not bundled");
+  const { predicted, ablated, edited, back } = (await touch())!;
+  // The path from neurons to logits is linear in this model, so first order is exact.
+  expect(ablated).toBeCloseTo(predicted, 3);
+  expect(edited).toBeCloseTo(predicted, 3);
+  expect(predicted).toBeGreaterThan(0.05);
+  expect(back).toBe(true);
 });

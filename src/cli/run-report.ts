@@ -75,7 +75,7 @@ export async function runReport(
     return fail("model/tokenizer", "this model has no tokenizer to read a prompt with", {
       where: config.name,
     });
-  const ids = tokenizer.encode(prompt);
+  const ids = tokenizer.encode(prompt, { special: true });
   check(ids.length > 0, "text/empty", "the prompt has no tokens", { got: prompt });
   const tokens = tensor("int32", [1, ids.length], ids);
   const sites = patterns.length === 0 ? [] : matchSites(config, patterns);
@@ -144,7 +144,7 @@ async function promptFeeds(
       });
       continue;
     }
-    const ids = model.tokenizer!.encode(prompt);
+    const ids = model.tokenizer!.encode(prompt, { special: true });
     check(ids.length === length, "text/length", "the other prompt has another number of tokens", {
       where: `feed ${name}`,
       got: ids.length,
