@@ -137,6 +137,7 @@ export const controlWord: Record<string, string> = {
 export const baselineWord: Record<string, string> = {
   "best-neuron": "best neuron",
   "layer-wide-dictionary": "dictionary as wide as the layer",
+  "random-directions": "as many random directions",
   "data-points": "untrained data points",
   pca: "PCA",
   "top-neurons": "top neurons",

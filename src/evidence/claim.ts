@@ -35,6 +35,7 @@ export const BaselineSchema = z
     kind: z.enum([
       "best-neuron",
       "layer-wide-dictionary",
+      "random-directions",
       "data-points",
       "pca",
       "top-neurons",
@@ -93,6 +94,7 @@ export type Verdict = z.infer<typeof VerdictSchema>;
 /** Rivals that a claim must at least equal; the others are ceilings or context. */
 const rivals: ReadonlySet<BaselineKind> = new Set([
   "best-neuron",
+  "random-directions",
   "data-points",
   "pca",
   "top-neurons",

@@ -29,6 +29,8 @@ export interface ContextRivals {
   /** By name of context. */
   neurons?: Readonly<Record<string, Rival | null | undefined>>;
   layerWide?: readonly ContextFigure[];
+  /** As many random directions with the same L0, chosen and judged alike. */
+  random?: readonly ContextFigure[];
   /** Correlation of a supervised linear probe's score: a ceiling, never a rival. */
   probe?: Readonly<Record<string, Estimate | undefined>>;
 }
@@ -95,8 +97,13 @@ function baselines(
   const list: Baseline[] = [];
   const neuron = rivals.neurons?.[context];
   if (neuron) list.push({ value: neuron[key], ...open, kind: "best-neuron", unit: neuron.unit });
-  const wide = rivals.layerWide?.find((figure) => figure.context === context);
-  if (wide) list.push({ ...wide[key], kind: "layer-wide-dictionary", unit: wide.unit });
+  for (const [kind, figures] of [
+    ["layer-wide-dictionary", rivals.layerWide],
+    ["random-directions", rivals.random],
+  ] as const) {
+    const found = figures?.find((figure) => figure.context === context);
+    if (found) list.push({ ...found[key], kind, unit: found.unit });
+  }
   const probe = rivals.probe?.[context];
   if (key === "r_given_token" && probe) list.push({ ...probe, kind: "linear-probe", unit: null });
   if (key === "r") list.push({ value: token_table_r, ...open, kind: "token-table", unit: null });

@@ -12,7 +12,7 @@ import { loadDictionary } from "../dictionaries/saelens.ts";
 import type { Claim } from "../evidence/claim.ts";
 import { type ContextRivals, contextClaims, discrimination } from "../evidence/context-claims.ts";
 import { poolControls } from "../evidence/control.ts";
-import { measureContexts, type UnitPair } from "../evidence/judge.ts";
+import { type ContextFigure, measureContexts, type UnitPair } from "../evidence/judge.ts";
 import { densityMatched } from "../evidence/nulls.ts";
 import { fieldNouns, occurrences, raisesNouns, theToken } from "../evidence/the-token.ts";
 import { siteWidth } from "../models/index.ts";
@@ -100,11 +100,10 @@ export async function evaluate(
   const units = await unitPair(study, dictionary, {}, context);
   const figures = await measureContexts(units, study.ground);
   const others = await otherUnits(study, settings, input.full, context);
-  if (input.full) {
-    const random = await randomDirectionFigures(study, dictionary, seed, context);
-    others.table["random-directions"] = random;
+  others.rivals.random = await randomDirectionFigures(study, dictionary, seed, context);
+  others.table["random-directions"] = byContext(others.rivals.random);
+  if (input.full)
     others.table["density-matched"] = await densityMatchedFigures(study, units, figures, seed);
-  }
   const control = poolControls("permuted-weights", [others.permuted], study.contexts);
   const summaries = contextClaims(figures, study.ground, { control, rivals: others.rivals, seed });
 
@@ -176,8 +175,6 @@ async function otherUnits(
   const table: Record<string, Record<string, number>> = {};
   const left_out: string[] = [];
   if (full) {
-    const byContext = (all: { context: string; r_given_token: { value: number } }[]) =>
-      Object.fromEntries(all.map((one) => [one.context, one.r_given_token.value]));
     if (study.recipe === null)
       left_out.push(
         "step-0: the model has no recipe, so its weights before training are not known",
@@ -198,12 +195,16 @@ async function otherUnits(
     );
     rivals.layerWide = await measureContexts(layerWide, ground);
     rivals.probe = await probeCeiling(study, ground, study.backend, {}, context);
-    table["layer-wide"] = byContext([...rivals.layerWide]);
+    table["layer-wide"] = byContext(rivals.layerWide);
     table.probe = Object.fromEntries(
       Object.entries(rivals.probe).map(([name, estimate]) => [name, estimate!.value]),
     );
   }
   return { permuted: permutedFigures, units, rivals, table, left_out };
+}
+
+function byContext(figures: readonly ContextFigure[]): Record<string, number> {
+  return Object.fromEntries(figures.map((one) => [one.context, one.r_given_token.value]));
 }
 
 /** Among occurrences of "the": does a feature tell the field from the rest, and does it raise the field's nouns? */

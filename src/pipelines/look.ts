@@ -21,8 +21,9 @@ import { firstRows, groundOf, type Study } from "./study.ts";
 import { judgedRows } from "./texts.ts";
 import { bestNeurons, unitPair } from "./units.ts";
 
-/** Documents of each generator that a look reads, with all of the field guide's: 60,000 tokens a split. */
+/** Documents of each context that a look reads, generated and natural: training waits for it. */
 const generatedEach = 8;
+const naturalEach = 10;
 const lossRows = 16;
 
 /** A smaller study of the same texts, and what its neurons do: made once, used by every look. */
@@ -39,6 +40,7 @@ export async function openLookout(whole: Study, context: Context): Promise<Looko
     n_ctx: rowLength(model.config),
     contexts: [...contexts, carrier, endContext],
     each: generatedEach,
+    most: naturalEach,
   };
   const select = judgedRows(tokenizer, corpus, "select", options).rows;
   const judged = judgedRows(tokenizer, corpus, "eval", options).rows;

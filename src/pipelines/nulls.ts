@@ -24,7 +24,7 @@ export async function randomDirectionFigures(
   dictionary: Dictionary,
   seed: number,
   context: JobContext,
-): Promise<Table> {
+): Promise<ContextFigure[]> {
   const { d_in, d_sae } = dictionary;
   const W_dec = randomDirections(d_sae, d_in, random(seed).stream("random-directions"));
   const directions = makeDictionary({
@@ -33,11 +33,7 @@ export async function randomDirectionFigures(
     b_enc: new Float32Array(d_sae),
     W_dec,
   });
-  const figures = await measureContexts(
-    await unitPair(study, directions, {}, context),
-    study.ground,
-  );
-  return Object.fromEntries(figures.map((one) => [one.context, one.r_given_token.value]));
+  return measureContexts(await unitPair(study, directions, {}, context), study.ground);
 }
 
 /** Other features of the dictionary that fire as often as the chosen one: the mean of `draws` for each context. */

@@ -87,6 +87,8 @@ export interface JudgedOptions {
   source?: "field-guide" | "file";
   /** Documents of each generator. */
   each?: number;
+  /** Natural documents of each context at most; of files 40, of the field guide all when left out. */
+  most?: number;
 }
 
 /** Of each context of files at most: as much as the field guide has, a few times over. */
@@ -100,11 +102,12 @@ export function judgedRows(
   tokenizer: Tokenizer,
   corpus: Corpus,
   split: Split & ("select" | "eval"),
-  { n_ctx, contexts, source = "field-guide", each = 32 }: JudgedOptions,
+  { n_ctx, contexts, source = "field-guide", each = 32, most }: JudgedOptions,
 ): JudgedTexts {
   const natural = corpus.documents.filter((one) => one.source === source && one.split === split);
+  const limit = most ?? (source === "file" ? fileDocumentsEach : undefined);
   const documents = [
-    ...(source === "file" ? firstOfEach(natural, fileDocumentsEach) : natural),
+    ...(limit === undefined ? natural : firstOfEach(natural, limit)),
     ...corpus.generators.contexts.flatMap((kind) => corpus.generators.take(kind, split, each)),
   ];
   return {
