@@ -46,7 +46,15 @@ describe("growing", () => {
     const model = await growModel(
       config,
       chain(1024, 1),
-      { ...options, steps: 300, valRows, validateEvery: 100, store },
+      {
+        ...options,
+        steps: 300,
+        valRows,
+        validateEvery: 100,
+        measure: async (weights) => ({ largest: [Math.max(...weights["unembed.W_U"]!.data)] }),
+        measureEvery: 150,
+        store,
+      },
       {},
       backend,
     );
@@ -57,6 +65,9 @@ describe("growing", () => {
     expect(validation.all).toBeLessThan(entropy * 1.05);
     expect(Object.keys(validation)).toEqual(["all", "even", "odd"]);
     expect(record.filter((line) => line.includes("validation"))).toHaveLength(3);
+    const measured = record.map((line) => JSON.parse(line).readings).filter(Boolean);
+    expect(measured).toHaveLength(2);
+    expect(measured[1]).toEqual({ largest: [Math.max(...model.weights["unembed.W_U"]!.data)] });
     const control = permutedModel(model, 1);
     expect((await contextLosses(config, control.weights, valRows, backend)).all).toBeGreaterThan(2);
   });

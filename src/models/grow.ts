@@ -45,12 +45,19 @@ export interface GrowOptions {
   valRows?: ValidationRows;
   /** Steps between validations; the last step is always validated. */
   validateEvery?: number;
+  /** What else is read off the weights while they grow; its numbers go into the record. */
+  measure?: (weights: Readonly<Record<string, Tensor<"float32">>>) => Promise<Readings>;
+  /** Steps between measurements; the last step is always measured. */
+  measureEvery?: number;
   checkpointEvery?: number;
   /** Steps between lines of the record. */
   recordEvery?: number;
   /** Where the record and the checkpoint go. Without it nothing is kept, and nothing resumed. */
   store?: Store;
 }
+
+/** Numbers by name, in an order that whoever measures them knows. */
+export type Readings = Readonly<Record<string, readonly number[]>>;
 
 /** One line of `growth.jsonl`. */
 export interface GrowthLine {
@@ -63,6 +70,7 @@ export interface GrowthLine {
   tokensPerSecond: number;
   /** Nats per token on held-out rows, by context; `all` is the mean over tokens. */
   validation?: Record<string, number>;
+  readings?: Readings;
 }
 
 /**
@@ -79,6 +87,7 @@ export async function growModel(
 ): Promise<Model> {
   const { steps, batch = 32, lr = 3e-3, seed = 0, store } = options;
   const { checkpointEvery = 500, validateEvery = 500, recordEvery = 10 } = options;
+  const { measureEvery = 100 } = options;
   checkRows(config, data, batch);
   const { warmup = Math.min(200, Math.ceil(steps / 10)), decay = "cosine" } = options;
   const rateAt = schedule({ lr, steps, warmup, decay, floor: 0.05 });
@@ -141,9 +150,10 @@ export async function growModel(
     check(Number.isFinite(loss), "grow/diverged", `the loss is ${loss} at step ${done}`, {
       hint: "a lower lr, or a longer warmup",
     });
-    const validated =
-      options.valRows !== undefined && (done % validateEvery === 0 || done === steps);
-    if (done % recordEvery === 0 || validated || done === steps) {
+    const due = (every: number): boolean => done % every === 0 || done === steps;
+    const validated = options.valRows !== undefined && due(validateEvery);
+    const measured = options.measure !== undefined && due(measureEvery);
+    if (due(recordEvery) || validated || measured) {
       const seconds = (performance.now() - since.time) / 1000;
       const line: GrowthLine = {
         step: done,
@@ -155,10 +165,11 @@ export async function growModel(
       };
       if (validated)
         line.validation = await contextLosses(config, state.weights, options.valRows!, backend);
+      if (measured) line.readings = await options.measure!(state.weights);
       if (store) await appendRecord(store, line);
       since = { time: performance.now(), step: done };
     }
-    if (done % checkpointEvery === 0 || done === steps) await keep();
+    if (due(checkpointEvery)) await keep();
   }
   await step.release();
   return makeModel(config, state.weights);

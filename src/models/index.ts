@@ -64,6 +64,7 @@ export {
   type GrowStream,
   type GrowthLine,
   growModel,
+  type Readings,
 } from "./grow.ts";
 export { trainingProgram } from "./grow-program.ts";
 export { initWeights } from "./init.ts";

@@ -2,9 +2,11 @@
 
 import type { Model } from "../models/config.ts";
 import type { GrowthLine } from "../models/grow.ts";
+import type { Backend } from "../runtime/index.ts";
 import { getText, putJson, putText, type Store } from "../storage/store.ts";
 import { fieldGuideHash } from "../text/field-guide.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { birthsOf } from "./births.ts";
 import type { Recipe } from "./recipe.ts";
 import type { Corpus } from "./texts.ts";
 
@@ -17,6 +19,7 @@ export interface CardParts {
   hash: string;
   /** Nats a token by context, on held-out documents. */
   validation: Record<string, number>;
+  backend: Backend;
 }
 
 /** Writes `growth.json` (the record, thinned) and `card.md`. */
@@ -30,14 +33,21 @@ export async function writeCard(store: Store, parts: CardParts): Promise<void> {
     recipe: parts.recipe.model.name,
     hash: parts.hash,
     field_guide: fieldGuideHash(parts.corpus.documents),
-    lines: lines.filter((line, i) => i % every === 0 || line.validation !== undefined),
+    lines: lines.filter(
+      ({ validation, readings }, i) =>
+        i % every === 0 || validation !== undefined || readings !== undefined,
+    ),
   });
-  await putText(store, "card.md", card(parts, lines.at(-1)));
+  const { config, weights } = parts.model;
+  const births =
+    config.n_layers > 1 ? await birthsOf(config, weights, lines, parts.backend) : undefined;
+  await putText(store, "card.md", card(parts, lines.at(-1), births));
 }
 
 function card(
   { recipe, corpus, tokenizer, model, hash, validation }: CardParts,
   last: GrowthLine | undefined,
+  births: string | undefined,
 ): string {
   const { config } = model;
   const parameters = Object.values(model.weights).reduce((sum, { data }) => sum + data.length, 0);
@@ -63,7 +73,7 @@ ${Object.entries(contexts)
   .sort(([, a], [, b]) => a - b)
   .map(([name, loss]) => `| ${name} | ${loss.toFixed(3)} |`)
   .join("\n")}
-
+${births === undefined ? "" : `\n${births}\n`}
 ## Sources
 
 | context | source | licence |

@@ -1,6 +1,8 @@
 // How does a recipe become an organism: texts, a vocabulary, rows, training, weights, a card.
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { z } from "zod";
+import { fail } from "../base/errors.ts";
 import type { Context } from "../base/progress.ts";
 import { throwIfStopped } from "../base/progress.ts";
 import { random } from "../base/random.ts";
@@ -14,6 +16,7 @@ import { countWords, type TokenizerFile, trainBpe } from "../text/bpe.ts";
 import { mixture, mixtureRows } from "../text/mixture.ts";
 import { packRows, type TokenRows } from "../text/pack.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { headReadings } from "./births.ts";
 import { writeCard } from "./card.ts";
 import type { JobContext } from "./events.ts";
 import { type Recipe, readRecipe } from "./recipe.ts";
@@ -63,14 +66,18 @@ export async function grow(
     seed: recipe.seed,
     total_tokens: steps * batch * n_ctx,
     stages: [
-      { name: "vocabulary", total: recipe.tokenizer.characters, unit: "characters" },
+      ...("from" in recipe.tokenizer
+        ? []
+        : [
+            { name: "vocabulary", total: recipe.tokenizer.characters, unit: "characters" } as const,
+          ]),
       { name: "rows", total: steps * batch, unit: "rows" },
       { name: "grow", total: steps * batch * (n_ctx - 1), unit: "tokens" },
     ],
   });
   const corpus = await recipeCorpus(recipe, input.texts, context);
   const store = folderStore(input.out);
-  const tokenizerFile = await vocabulary(recipe, corpus, store, context);
+  const tokenizerFile = await vocabulary(recipe, dirname(input.recipe), corpus, store, context);
   const tokenizer = loadTokenizer(JSON.stringify(tokenizerFile));
   const rows = growthRows(recipe, corpus, tokenizer, context);
   const held = heldOutRows(recipe, corpus, tokenizer);
@@ -85,6 +92,7 @@ export async function grow(
       ...training,
       seed: recipe.seed,
       valRows: firstRows(held, validationRows),
+      measure: recipe.model.n_layers > 1 ? headReadings(recipe.model, backend) : undefined,
       store: folderStore(join(input.out, "growth")),
     },
     context,
@@ -95,7 +103,7 @@ export async function grow(
   // Of the weights as they are stored, over all that was held out.
   const { weights } = await loadModel(store);
   const validation = await contextLosses(recipe.model, weights, held, backend);
-  await writeCard(store, { recipe, corpus, tokenizer, hash, model, validation });
+  await writeCard(store, { recipe, corpus, tokenizer, hash, model, validation, backend });
   return {
     name: recipe.model.name,
     hash,
@@ -105,15 +113,28 @@ export async function grow(
   };
 }
 
-/** Trained once on the growing mix and kept: a continued growth reads the same one. */
+/** Trained once on the growing mix, or another model's, and kept: a continued growth reads the same one. */
 async function vocabulary(
   recipe: Recipe,
+  recipeFolder: string,
   corpus: Corpus,
   store: Store,
   context: Context,
 ): Promise<TokenizerFile> {
   if ((await store.size("tokenizer.json")) !== undefined)
     return JSON.parse(await getText(store, "tokenizer.json")) as TokenizerFile;
+  if ("from" in recipe.tokenizer) {
+    const path = join(recipeFolder, recipe.tokenizer.from);
+    const text = await readFile(path, "utf8").catch((cause) =>
+      fail("grow/tokenizer", "the vocabulary that the recipe names cannot be read", {
+        where: path,
+        cause,
+      }),
+    );
+    const file = JSON.parse(text) as TokenizerFile;
+    await putJson(store, "tokenizer.json", file);
+    return file;
+  }
   const { characters, maxTokenLength } = recipe.tokenizer;
   const source = mixture({ ...mixOf(recipe, corpus), seed: recipe.seed });
   const counts = new Map<string, number>();

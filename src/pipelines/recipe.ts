@@ -17,11 +17,17 @@ const TextSourceSchema = z.strictObject({
 export const RecipeSchema = z.strictObject({
   seed: z.number().int().nonnegative(),
   model: z.unknown().transform((json) => parseConfig(json, "recipe: model")),
-  tokenizer: z.strictObject({
-    /** Characters of the mix that the vocabulary is trained on. */
-    characters: z.number().int().positive(),
-    maxTokenLength: z.number().int().positive(),
-  }),
+  tokenizer: z.union([
+    z.strictObject({
+      /** Characters of the mix that the vocabulary is trained on. */
+      characters: z.number().int().positive(),
+      maxTokenLength: z.number().int().positive(),
+    }),
+    z.strictObject({
+      /** A `tokenizer.json` beside other recipes, from this recipe's folder: models to be compared read alike. */
+      from: z.string(),
+    }),
+  ]),
   training: z.strictObject({
     steps: z.number().int().positive(),
     batch: z.number().int().positive(),
