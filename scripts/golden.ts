@@ -11,8 +11,8 @@ const run = (program: string, ...args: string[]): void => {
   execFileSync(program, args, { stdio: "inherit" });
 };
 run(process.execPath, "--import", "tsx", "scripts/golden/saelens-fixture.ts");
-// In no order, but for the fixture above, which saelens_topk.py reads.
+// In no order, but for the fixture above, which saelens_topk.py reads, and families, which its continuation reads.
 const scripts =
-  "one_layer saelens_topk families toys encoders interventions gradients processing reading sampling formats onnx_cases " +
+  "one_layer saelens_topk families families_continued toys encoders interventions gradients processing reading sampling formats onnx_cases " +
   "onnx_versions tokenizer_kinds sentencepiece_bpe checkpoints";
 for (const name of scripts.split(" ")) run(python, `scripts/golden/${name}.py`);

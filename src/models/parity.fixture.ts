@@ -13,7 +13,7 @@ import { bindWeights } from "./parameters.ts";
 import { forward } from "./transformer.ts";
 
 export const goldenFolder = "test/golden/families";
-export const cellNames = ["logits", "sites", "padding", "cache", "window"] as const;
+export const cellNames = ["logits", "sites", "padding", "cache", "pad+cache", "window"] as const;
 export type CellName = (typeof cellNames)[number];
 
 /** `far` over `allowed` is red; a cell without a number does not exist for the family. */
@@ -30,6 +30,8 @@ export interface Golden {
   readonly folder: string;
   readonly tensors: Readonly<Record<string, Tensor>>;
   readonly metadata: Readonly<Record<string, string>>;
+  /** A padded batch that is written on; families of Hugging Face have it. */
+  readonly continued?: Pick<Golden, "tensors" | "metadata">;
 }
 
 export async function listGolden(): Promise<string[]> {
@@ -42,7 +44,15 @@ export async function listGolden(): Promise<string[]> {
 
 export async function readGolden(name: string): Promise<Golden> {
   const folder = join(goldenFolder, name);
-  return { name, folder, ...(await readSafetensors(folderStore(folder), "reference.safetensors")) };
+  const store = folderStore(folder);
+  const more = "continued.safetensors";
+  const has = (await store.size(more)) !== undefined;
+  return {
+    name,
+    folder,
+    ...(await readSafetensors(store, "reference.safetensors")),
+    ...(has ? { continued: await readSafetensors(store, more) } : {}),
+  };
 }
 
 /** Every cell of one golden model. */
@@ -81,6 +91,7 @@ export async function parityCells(
     far: distance(second.logits!, tensors["cache.logits"]!),
     allowed: allowed("cache.logits"),
   });
+  if (golden.continued !== undefined) cells.push(await continuedCell(golden.continued, run));
 
   const long = await plain("long.tokens");
   const window = windows(opened) ? 5 : undefined;
@@ -99,7 +110,10 @@ export async function parityCells(
 }
 
 /** 5e-5 of the largest logit; where the peer is further from its own float64 run, twice that. */
-export function allowedFor({ tensors, metadata }: Golden, name: string): number {
+export function allowedFor(
+  { tensors, metadata }: Pick<Golden, "tensors" | "metadata">,
+  name: string,
+): number {
   const most = Math.max(1, ...(tensors[name]!.data as Float32Array).map(Math.abs));
   return Math.max(5e-5 * most, 2 * Number(metadata[`distance ${name}`]));
 }
@@ -108,6 +122,23 @@ export const isRed = ({ far, allowed }: Cell): boolean => !(far <= allowed);
 
 function windows({ config }: Model): boolean {
   return Array.from({ length: config.n_layers }, (_, l) => windowOf(config, l)).some(Boolean);
+}
+
+/** A padded prompt, longer than every window, and the tokens behind it with its keys and values. */
+async function continuedCell(
+  continued: NonNullable<Golden["continued"]>,
+  run: (what: Run) => Promise<Record<string, Tensor>>,
+): Promise<Cell> {
+  const { prompt, mask, rest, logits } = continued.tensors as Record<string, Tensor<"int32">>;
+  const past = await run({ tokens: prompt!, mask: mask!, present: true });
+  const [rows, n] = rest!.shape as [number, number];
+  const more = beside(mask!, tensor("int32", [rows, n], new Int32Array(rows * n).fill(1)));
+  const got = await run({ tokens: rest!, mask: more, past });
+  return {
+    name: "pad+cache",
+    far: distance(got.logits!, logits!),
+    allowed: allowedFor(continued, "logits"),
+  };
 }
 
 /** Every site of the reference that has a shape of ours; sites without batch are given one. */
@@ -193,6 +224,16 @@ function columns({ shape, data }: Tensor<"int32">, from: number, to: number): Te
     ...data.subarray(r * width + from, r * width + to),
   ]);
   return tensor("int32", [rows, to - from], Int32Array.from(parts.flat()));
+}
+
+/** Two int32 matrices with the same rows, side by side. */
+function beside(a: Tensor<"int32">, b: Tensor<"int32">): Tensor<"int32"> {
+  const [rows, left, right] = [a.shape[0]!, a.shape[1]!, b.shape[1]!];
+  const parts = Array.from({ length: rows }, (_, r) => [
+    ...a.data.subarray(r * left, (r + 1) * left),
+    ...b.data.subarray(r * right, (r + 1) * right),
+  ]);
+  return tensor("int32", [rows, left + right], Int32Array.from(parts.flat()));
 }
 
 /** The largest difference, where infinities must agree; rows where `mask` is 0 do not count. */
