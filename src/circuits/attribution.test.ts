@@ -9,6 +9,7 @@ import {
   attributionFigures,
   directAttribution,
 } from "./attribution.ts";
+import { attributionSums } from "./attribution-sums.ts";
 import { numbers, readings, right, tokens, wrong } from "./reading.fixture.ts";
 
 const ort = ortBackend({ threads: 1 });
@@ -99,6 +100,28 @@ test("every mean share stands beside the same part's share in random differences
     expect(logits.value).toBeCloseTo((a! + b!) / 2, 10);
     expect(logits.controls[0]).toMatchObject({ kind: "random-tokens", draws: 8 });
   }
+});
+
+test("a layer's share is the stream's step, and its control that of the same random pairs", async () => {
+  const { model } = readings[0]!;
+  const figures = await attributionFigures(model, ort, tokens, answers, { draws: 5 });
+  const sums = attributionSums(figures, (part) =>
+    "layer" in part
+      ? `${part.layer} ${part.kind === "head" || part.kind === "attn_bias" ? "attn" : "mlp"}`
+      : undefined,
+  );
+  const steps = accumulated(await directAttribution(model, ort, tokens, answers));
+  const mean = (x: Float64Array) => (x[0]! + x[1]!) / 2;
+  for (const [i, { logits }] of sums.entries()) {
+    const step = mean(steps[i + 1]!.logits) - mean(steps[i]!.logits);
+    expect(logits.value).toBeCloseTo(step, 6);
+  }
+  // All parts together are the whole difference, in every draw too.
+  const [all] = attributionSums(figures, () => "all");
+  const found = await directAttribution(model, ort, tokens, answers);
+  expect(all!.logits.value).toBeCloseTo(mean(found.difference), 3);
+  const totals = [0, 1, 2, 3, 4].map((draw) => figures.reduce((s, f) => s + f.drawn[draw]!, 0));
+  expect(all!.logits.controls[0]!.value).toBeCloseTo(totals.reduce((a, b) => a + b) / 5, 6);
 });
 
 test("capped logits and answers that are no tokens are refused", async () => {

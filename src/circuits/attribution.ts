@@ -121,6 +121,8 @@ export interface PartFigure {
   readonly part: Part;
   /** Mean over rows, in logits; the control is the same part's mean on random pairs of tokens. */
   readonly logits: Figure;
+  /** The same mean in each of the random pairs, so that shares can be added up with their controls. */
+  readonly drawn: readonly number[];
 }
 
 /** Mean shares of all parts beside their shares in random differences of two tokens. */
@@ -144,7 +146,7 @@ export async function attributionFigures(
   return (await of(answers)).map(({ part, logits }, i) => {
     const others = drawn.map((parts) => mean(parts[i]!.logits));
     const control = draws === 0 ? [] : [drawnControl("random-tokens", others)];
-    return { part, logits: figure(mean(logits), ...control) };
+    return { part, logits: figure(mean(logits), ...control), drawn: others };
   });
 }
 

@@ -8,6 +8,7 @@ export {
   type Part,
   type PartFigure,
 } from "./attribution.ts";
+export { attributionSums, type NamedFigure } from "./attribution-sums.ts";
 export {
   type Composition,
   type CompositionKind,

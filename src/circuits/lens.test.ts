@@ -37,8 +37,14 @@ test.each(readings)(
           const id = found.top[t * n + i]!;
           expect(found.logProbability[t * n + i]).toBeCloseTo(logits[id]! - norm, 4);
         }
-        if (t % 10 < 9) expect(found.ce[t]).toBeCloseTo(norm - logits[tokens.data[t + 1]!]!, 4);
-        else expect(found.ce[t]).toBeNaN();
+        const came = logits[tokens.data[t + 1]!]!;
+        if (t % 10 < 9) {
+          expect(found.ce[t]).toBeCloseTo(norm - came, 4);
+          expect(found.rank[t]).toBe(logits.filter((x) => x > came).length);
+        } else {
+          expect(found.ce[t]).toBeNaN();
+          expect(found.rank[t]).toBe(-1);
+        }
       }
       expect(found.meanKL.controls[0]!.kind).toBe("constant");
     }

@@ -2,7 +2,9 @@
 import { type Context, throwIfStopped } from "../base/progress.ts";
 import {
   add,
+  cast,
   exp,
+  greater,
   input,
   logSoftmax,
   matmul,
@@ -46,6 +48,8 @@ export interface LensLayer {
   readonly kl: Float32Array;
   /** −log p(next token) in nats, [rows · pos]; NaN at a row's last. */
   readonly ce: Float32Array;
+  /** How many tokens are likelier than the next one, [rows · pos]; −1 at a row's last. */
+  readonly rank: Int32Array;
   /** Mean KL, beside that of the best prediction that ignores the input (on these tokens). */
   readonly meanKL: Figure;
 }
@@ -98,6 +102,7 @@ export async function logitLens(
     logProbability: new Float32Array(n * most),
     kl: new Float32Array(n),
     ce: new Float32Array(n).fill(Number.NaN),
+    rank: new Int32Array(n).fill(-1),
   }));
   const meanPrediction = new Float64Array(d_vocab);
   const constantKL = new Float32Array(n);
@@ -133,9 +138,13 @@ export async function logitLens(
       to.logProbability.set(floats(`values ${layer}`), at * most);
       to.kl.set(floats(`kl ${layer}`), at);
       to.ce.set(floats(`ce ${layer}`), at);
+      to.rank.set(floats(`rank ${layer}`), at);
     }
     for (let row = from; row < from + count; row++)
-      for (const { ce } of layers) ce[row * pos + pos - 1] = Number.NaN;
+      for (const { ce, rank } of layers) {
+        ce[row * pos + pos - 1] = Number.NaN;
+        rank[row * pos + pos - 1] = -1;
+      }
     const [total, known, fit] = [floats("total"), floats("known"), floats("fit")];
     for (let v = 0; v < d_vocab; v++) meanPrediction[v]! += total[v]! / n;
     negativeEntropy.set(known, at);
@@ -228,7 +237,9 @@ function lensProgram(
       outputs[`top ${layer}`] = best.indices;
       outputs[`values ${layer}`] = best.values;
       outputs[`kl ${layer}`] = sum(mul(p, sub(final, own)), { axes: [1] });
-      outputs[`ce ${layer}`] = reshape(mul(takeAlong(own, next, { axis: 1 }), -1), [batch * pos]);
+      const came = takeAlong(own, next, { axis: 1 });
+      outputs[`ce ${layer}`] = reshape(mul(came, -1), [batch * pos]);
+      outputs[`rank ${layer}`] = sum(cast(greater(own, came), "float32"), { axes: [1] });
     }
     const translators = maps.flatMap(({ A, b }) => [A, b]);
     return program({ inputs: [tokens, next, constant, ...inputs, ...translators], outputs });
