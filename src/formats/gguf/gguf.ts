@@ -7,6 +7,7 @@ import { openSource, parsePrefix } from "../cursor.ts";
 import { decodeStored, isPlain, storedTypes } from "../stored.ts";
 import { entryOf, type TensorEntry, type TensorFile } from "../tensor-file.ts";
 import { type GgufHead, type GgufInfo, type GgufValue, parseHead } from "./metadata.ts";
+import { ggufPart, partKeys } from "./split.ts";
 
 export interface GgufFile extends TensorFile {
   readonly version: number;
@@ -63,13 +64,78 @@ interface Placed extends TensorEntry {
 }
 
 /**
- * GGUF 2 and 3. `ne` of the file counts the fastest axis first: a matrix [rows, columns] stands
- * there as (columns, rows). Shapes here are row-major, as everywhere else: the reverse of `ne`.
+ * GGUF 2 and 3; of a model that was split, any part stands for all. `ne` of the file counts the
+ * fastest axis first: a matrix [rows, columns] stands there as (columns, rows). Shapes here are
+ * row-major, as everywhere else: the reverse of `ne`.
  */
 export async function openGguf(
   store: Store,
   key: string,
-  { blocks = "refuse" }: GgufOptions = {},
+  options: GgufOptions = {},
+): Promise<GgufFile> {
+  const file = await openPart(store, key, options);
+  const count = Number(file.metadata.get("split.count") ?? 1);
+  return count <= 1 ? file : openParts(store, { key, count, file }, options);
+}
+
+/** The metadata of the first, the tensors of all. */
+async function openParts(
+  store: Store,
+  { key, count, file }: { key: string; count: number; file: GgufFile },
+  options: GgufOptions,
+): Promise<GgufFile> {
+  const part = ggufPart(key);
+  const where = file.where;
+  if (part === undefined || part.count !== count)
+    return fail("format/gguf-split", "one of several files, whose name does not say of which", {
+      where,
+      got: key,
+      wanted: `…-00001-of-${String(count).padStart(5, "0")}.gguf, as they were split`,
+    });
+  const keys = partKeys(part);
+  const sizes = await Promise.all(keys.map((one) => store.size(one)));
+  const missing = keys.filter((_, i) => sizes[i] === undefined);
+  check(missing.length === 0, "format/gguf-split", "the model was split, and parts are missing", {
+    where,
+    got: missing.join(", "),
+    wanted: `${count} files`,
+  });
+  const parts: GgufFile[] = [];
+  const owners = new Map<string, GgufFile>();
+  for (const [i, one] of keys.entries()) {
+    const opened = i === part.no ? file : await openPart(store, one, options);
+    const [no, of] = ["split.no", "split.count"].map((name) => Number(opened.metadata.get(name)));
+    check(no === i && of === count, "format/gguf-split", "this is another part than it is named", {
+      where: opened.where,
+      got: `part ${no! + 1} of ${of}`,
+      wanted: `part ${i + 1} of ${count}`,
+    });
+    for (const name of opened.entries.keys()) {
+      check(!owners.has(name), "format/gguf-tensor", "two parts have a tensor of one name", {
+        where: `${opened.where}: ${name}`,
+      });
+      owners.set(name, opened);
+    }
+    parts.push(opened);
+  }
+  const promised = Number(parts[0]!.metadata.get("split.tensors.count") ?? owners.size);
+  check(promised === owners.size, "format/gguf-split", "the parts hold another number of tensors", {
+    where,
+    got: owners.size,
+    wanted: promised,
+  });
+  return Object.freeze({
+    ...parts[0]!,
+    files: new Map(parts.flatMap(({ files }) => [...files])),
+    entries: new Map(parts.flatMap(({ entries }) => [...entries])),
+    read: async (name: string) => entryOf(owners, name, where).read(name),
+  });
+}
+
+async function openPart(
+  store: Store,
+  key: string,
+  { blocks = "refuse" }: GgufOptions,
 ): Promise<GgufFile> {
   const source = await openSource(store, key);
   const head = await parsePrefix(source, "format/gguf", parseHead);

@@ -2,6 +2,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { check, fail } from "../../base/errors.ts";
+import { ggufModels, ggufPart } from "../../formats/gguf/split.ts";
 import { folderStore } from "../../storage/folder.ts";
 import type { Store } from "../../storage/store.ts";
 
@@ -27,8 +28,17 @@ export async function findCheckpoint(from: string | Store, prefix = ""): Promise
   const key = basename(path);
   if (key === "config.json") return inFolder(store, "");
   const kind = await kindOf(store, key);
-  const name = kind === "config" ? basename(store.name) : key.replace(/\.[a-z]+$/i, "");
-  return { kind, store, prefix: "", key, name };
+  return {
+    kind,
+    store,
+    prefix: "",
+    key,
+    name: kind === "config" ? basename(store.name) : nameOf(key),
+  };
+}
+
+function nameOf(key: string): string {
+  return basename(ggufPart(key)?.stem ?? key.replace(/\.[a-z0-9]+$/i, ""));
 }
 
 async function kindOf(store: Store, key: string): Promise<Place["kind"]> {
@@ -55,7 +65,9 @@ async function inFolder(store: Store, prefix: string): Promise<Place> {
   if ((await store.size(`${prefix}config.json`)) !== undefined)
     return { kind: "config", store, prefix, name };
   const keys = await filesIn(store, prefix);
-  const kinds = { gguf: endsWith(keys, ".gguf"), llama2c: await llama2cFiles(store, keys) };
+  // The tower of a model that sees lies beside it and is none.
+  const gguf = ggufModels(keys).filter((key) => !/(^|\/)mmproj/i.test(key));
+  const kinds = { gguf, llama2c: await llama2cFiles(store, keys) };
   for (const [kind, found] of Object.entries(kinds) as ["gguf" | "llama2c", string[]][]) {
     check(found.length <= 1, "model/weights", `the folder holds several ${kind} models`, {
       where: `${store.name}/${prefix}`,
@@ -63,8 +75,7 @@ async function inFolder(store: Store, prefix: string): Promise<Place> {
       wanted: "the path of one of them",
     });
     const [key] = found;
-    if (key !== undefined)
-      return { kind, store, prefix, key, name: basename(key).replace(/\.[a-z0-9]+$/, "") };
+    if (key !== undefined) return { kind, store, prefix, key, name: nameOf(key) };
   }
   return fail("model/config", "config.json cannot be read", {
     where: `${store.name}/${prefix}config.json`,

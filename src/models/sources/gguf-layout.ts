@@ -1,13 +1,24 @@
-// How llama.cpp names the tensors of each architecture, and how they are stored otherwise than on the hub.
-// Sources: gguf-py's tensor_mapping.py and convert_hf_to_gguf.py.
+// What does an architecture of llama.cpp say otherwise than a folder of the hub: settings, names, storage?
 import { keyValueHeads, type ModelConfig } from "../config.ts";
 import type { Family } from "../families/family.ts";
-import { reshaped, transposed, type View, type ViewStep } from "../views.ts";
+import { reshaped, sliced, transposed, type View, type ViewStep } from "../views.ts";
+
+/** What a layout may ask a file for; what nobody asks for is refused. */
+export interface GgufTold {
+  /** By the key behind the architecture. */
+  get(key: string): unknown;
+  number(key: string): number | undefined;
+  has(tensor: string): boolean;
+  readonly n_layers: number;
+  readonly n_heads: number;
+  readonly d_model: number;
+  readonly d_head: number;
+}
 
 export interface GgufLayout {
   /** `model_type` of a config.json. */
   readonly type: string;
-  readonly gpt2: boolean;
+  readonly gpt2?: boolean;
   /** What such a config.json always says. */
   readonly config: Readonly<Record<string, unknown>>;
   /** Key of the metadata, behind the architecture → key of config.json. */
@@ -18,103 +29,21 @@ export interface GgufLayout {
   readonly ignored: readonly string[];
   /** Setting → the tensor that tells it. */
   readonly biases?: Readonly<Record<string, string>>;
+  /** What has to be worked out. */
+  readonly more?: (told: GgufTold) => Readonly<Record<string, unknown>>;
   /** Names on the hub → names in GGUF. */
   readonly names: Readonly<Record<string, string>>;
   /** Names on the hub, `N` for a layer. */
   readonly layers: { readonly prefix: string; readonly names: Readonly<Record<string, string>> };
   /** Rows of queries and keys stand so that neighbours turn together, not halves. */
   readonly permuted?: boolean;
+  /** Heads may have another size than d_model / n_heads. */
+  readonly headDim?: boolean;
+  /** Norms stand there as what is multiplied with: 1 was added to them. */
+  readonly wholeNorms?: boolean;
+  /** Queries of all heads, keys, values; on the hub head by head (GPT-NeoX). */
+  readonly headsApart?: boolean;
 }
-
-const sizes = {
-  block_count: "num_hidden_layers",
-  context_length: "max_position_embeddings",
-  embedding_length: "hidden_size",
-  feed_forward_length: "intermediate_size",
-  "attention.head_count": "num_attention_heads",
-  "attention.head_count_kv": "num_key_value_heads",
-  "attention.layer_norm_rms_epsilon": "rms_norm_eps",
-  "rope.freq_base": "rope_theta",
-};
-const ignored = ["tensor_data_layout", "use_parallel_residual", "attention.causal"];
-
-const llamaNames: Omit<GgufLayout, "type" | "config"> = {
-  gpt2: false,
-  keys: sizes,
-  optional: ["attention.head_count_kv", "rope.freq_base"],
-  ignored,
-  names: {
-    "model.embed_tokens": "token_embd",
-    "model.norm": "output_norm",
-    lm_head: "output",
-  },
-  layers: {
-    prefix: "model.layers.",
-    names: {
-      input_layernorm: "attn_norm",
-      post_attention_layernorm: "ffn_norm",
-      "self_attn.q_proj": "attn_q",
-      "self_attn.k_proj": "attn_k",
-      "self_attn.v_proj": "attn_v",
-      "self_attn.o_proj": "attn_output",
-      "self_attn.q_norm": "attn_q_norm",
-      "self_attn.k_norm": "attn_k_norm",
-      "mlp.gate_proj": "ffn_gate",
-      "mlp.up_proj": "ffn_up",
-      "mlp.down_proj": "ffn_down",
-    },
-  },
-};
-
-/** By `general.architecture`. */
-export const ggufLayouts: Readonly<Record<string, GgufLayout>> = {
-  llama: {
-    ...llamaNames,
-    type: "llama",
-    config: { hidden_act: "silu" },
-    biases: { attention_bias: "blk.0.attn_q.bias", mlp_bias: "blk.0.ffn_gate.bias" },
-    permuted: true,
-  },
-  qwen2: { ...llamaNames, type: "qwen2", config: { hidden_act: "silu" } },
-  qwen3: {
-    ...llamaNames,
-    type: "qwen3",
-    config: { hidden_act: "silu" },
-    biases: { attention_bias: "blk.0.attn_q.bias" },
-  },
-  gpt2: {
-    type: "gpt2",
-    gpt2: true,
-    config: { activation_function: "gelu_new" },
-    keys: {
-      block_count: "n_layer",
-      context_length: "n_positions",
-      embedding_length: "n_embd",
-      feed_forward_length: "n_inner",
-      "attention.head_count": "n_head",
-      "attention.layer_norm_epsilon": "layer_norm_epsilon",
-    },
-    optional: [],
-    ignored: [...ignored, "attention.head_count_kv"],
-    names: {
-      "transformer.wte": "token_embd",
-      "transformer.wpe": "position_embd",
-      "transformer.ln_f": "output_norm",
-      lm_head: "output",
-    },
-    layers: {
-      prefix: "transformer.h.",
-      names: {
-        ln_1: "attn_norm",
-        "attn.c_attn": "attn_qkv",
-        "attn.c_proj": "attn_output",
-        ln_2: "ffn_norm",
-        "mlp.c_fc": "ffn_up",
-        "mlp.c_proj": "ffn_down",
-      },
-    },
-  },
-};
 
 /** `model.layers.3.self_attn.q_proj.weight` → `blk.3.attn_q.weight`; undefined: it has none. */
 export function ggufName({ names, layers }: GgufLayout, name: string): string | undefined {
@@ -126,6 +55,13 @@ export function ggufName({ names, layers }: GgufLayout, name: string): string | 
   const [, layer, part] = /^(\d+)\.(.*)$/.exec(stem.slice(layers.prefix.length)) ?? [];
   const found = layers.names[part ?? ""];
   return found === undefined ? undefined : `blk.${layer}.${found}.${end}`;
+}
+
+/** The config of these weights: the family's, but for norms to which 1 was added already. */
+export function ggufConfig(layout: GgufLayout, config: ModelConfig): ModelConfig {
+  if (layout.wholeNorms !== true) return config;
+  const { norm_offset: _, ...rest } = config;
+  return rest;
 }
 
 /** The family's views of a checkpoint of the hub, seen through the names and layout of GGUF. */
@@ -140,20 +76,49 @@ export function ggufViews(
   return Object.fromEntries(
     Object.entries(views).map(([weight, { tensor, steps }]) => {
       const name = named(tensor);
-      const all = slicesFirst([...stepsToHub(layout, config, name), ...steps]);
-      return [weight, { tensor: name, steps: all }];
+      const from = has(name)
+        ? { tensor: name, steps: [] }
+        : (partOfStack(config, name, has) ?? { tensor: name, steps: [] });
+      const all = slicesFirst([...from.steps, ...stepsToHub(layout, config, name), ...steps]);
+      return [weight, { tensor: from.tensor, steps: all }];
     }),
   );
 }
 
+/** Queries, keys and values may stand in one tensor, one after another. */
+function partOfStack(
+  config: ModelConfig,
+  name: string,
+  has: (tensor: string) => boolean,
+): View | undefined {
+  const [, layer, part, end] = /^(blk\.\d+)\.attn_([qkv])\.(weight|bias)$/.exec(name) ?? [];
+  const tensor = `${layer}.attn_qkv.${end}`;
+  if (part === undefined || !has(tensor)) return undefined;
+  const { n_heads, d_head } = config;
+  const kv = keyValueHeads(config);
+  const start = { q: 0, k: n_heads, v: n_heads + kv }[part]!;
+  const heads = part === "q" ? n_heads : kv;
+  return { tensor, steps: [sliced(0, start * d_head, (start + heads) * d_head)] };
+}
+
 /** From the tensor of the GGUF file to the one that the hub has. */
 function stepsToHub(layout: GgufLayout, config: ModelConfig, name: string): ViewStep[] {
+  const { n_heads, d_head, d_model } = config;
   // GPT-2 keeps its products as [in, out]; llama.cpp all as [out, in].
   if (layout.gpt2 && /^blk\.\d+\.(attn_qkv|attn_output|ffn_up|ffn_down)\.weight$/.test(name))
     return [transposed(1, 0)];
+  const stack = /\.attn_qkv\.(weight|bias)$/.exec(name);
+  if (layout.headsApart === true && stack !== null) {
+    // [which of three, head, …] → [head, which of three, …]
+    const rest = stack[1] === "weight" ? [d_model] : [];
+    return [
+      reshaped(3, n_heads, d_head, ...rest),
+      transposed(1, 0, 2, ...rest.map(() => 3)),
+      reshaped(3 * n_heads * d_head, ...rest),
+    ];
+  }
   const [, part, end] = /\.attn_([qk])\.(weight|bias)$/.exec(name) ?? [];
   if (layout.permuted !== true || part === undefined) return [];
-  const { n_heads, d_head, d_model } = config;
   const heads = part === "q" ? n_heads : keyValueHeads(config);
   // [head, pair, which of two, …] → [head, which half, place in it, …]
   return end === "weight"

@@ -45,9 +45,17 @@ const llama3: Cut = {
   pre_tokenizer: sequence(split(words("\\p{N}{1,3}")), byteLevel(false)),
   llama3: true,
 };
+const digitsApart: Cut = {
+  pre_tokenizer: sequence({ type: "Digits", individual_digits: true }, byteLevel(true)),
+};
+/** GPT-NeoX and what took its tokenizer: Pythia, MPT, OLMo 1. */
+const neox: Cut = { pre_tokenizer: byteLevel(true), normalizer: { type: "NFC" } };
 /** How a text is cut before merging, by `tokenizer.ggml.pre`. */
 const cuts: Readonly<Record<string, Cut>> = {
   "gpt-2": { pre_tokenizer: byteLevel(true) },
+  "phi-2": { pre_tokenizer: byteLevel(true) },
+  olmo: neox,
+  mpt: neox,
   "llama-bpe": llama3,
   "llama-v3": llama3,
   llama3,
@@ -55,9 +63,11 @@ const cuts: Readonly<Record<string, Cut>> = {
     pre_tokenizer: sequence(split(words("\\p{N}")), byteLevel(false)),
     normalizer: { type: "NFC" },
   },
-  smollm: {
-    pre_tokenizer: sequence({ type: "Digits", individual_digits: true }, byteLevel(true)),
-  },
+  smollm: digitsApart,
+  // Granite 3 is hashed as Refact is.
+  refact: digitsApart,
+  // OLMo 2 has the tokenizer of DBRX.
+  dbrx: { pre_tokenizer: llama3.pre_tokenizer },
 };
 
 /** Undefined where the file has none. Errors: `text/tokenizer-kind`, `text/vocabulary`. */

@@ -3,7 +3,8 @@ import { check, fail } from "../../base/errors.ts";
 import { type GgufFile, openGguf } from "../../formats/gguf/gguf.ts";
 import type { Store } from "../../storage/store.ts";
 import { familyOf } from "../families/index.ts";
-import { type GgufLayout, ggufLayouts, ggufViews } from "./gguf-layout.ts";
+import { ggufLayouts } from "./gguf-architectures.ts";
+import { type GgufLayout, ggufConfig, ggufViews } from "./gguf-layout.ts";
 import { ggufTokenizer } from "./gguf-tokenizer.ts";
 import { type ModelSource, readConfig } from "./source.ts";
 
@@ -19,7 +20,7 @@ export async function ggufSource(
   const layout = layoutOf(file);
   const json = await configJson(file, layout);
   const family = familyOf(json, file.where);
-  const config = readConfig(family, json, file.where, name);
+  const config = ggufConfig(layout, readConfig(family, json, file.where, name));
   return {
     config,
     file,
@@ -27,19 +28,13 @@ export async function ggufSource(
     family: family.name,
     views: (has) => ggufViews(family, layout, config, has),
     ignored: /^rope_(freqs|factors_long|factors_short)\.weight$/,
-    tokenizer: async () => ggufTokenizer(file.metadata, { where: file.where, gpt2: layout.gpt2 }),
+    tokenizer: async () =>
+      ggufTokenizer(file.metadata, { where: file.where, gpt2: layout.gpt2 === true }),
   };
 }
 
 function layoutOf({ metadata, where }: GgufFile): GgufLayout {
   const name = metadata.get("general.architecture");
-  const parts = metadata.get("split.count") ?? 1;
-  check(Number(parts) <= 1, "model/weights", "this is one of several files of a GGUF model", {
-    where,
-    got: `${parts} files`,
-    wanted: "one file",
-    hint: "join them with llama.cpp's gguf-split --merge",
-  });
   if (typeof name === "string" && Object.hasOwn(ggufLayouts, name)) return ggufLayouts[name]!;
   return fail("model/family", "this architecture is not one that is read from GGUF", {
     where,
@@ -84,22 +79,21 @@ async function configJson(file: GgufFile, layout: GgufLayout): Promise<Json> {
     wanted: `${told} rows by ${architecture}.vocab_size`,
   });
   json.vocab_size = d_vocab;
-  const heads = Number(metadata.get(`${architecture}.attention.head_count`));
   json.tie_word_embeddings = !entries.has("output.weight");
-  if (!layout.gpt2) {
-    const d_head = number("attention.key_length") ?? (d_model ?? 0) / heads;
-    const values = number("attention.value_length") ?? d_head;
-    check(values === d_head, "model/config-unsupported", "values have another width than keys", {
-      where,
-      got: `${architecture}.attention.value_length ${values}`,
-      wanted: d_head,
-    });
-    json.head_dim = d_head;
+  if (layout.gpt2 !== true) {
+    const n_heads = Number(metadata.get(`${architecture}.attention.head_count`));
+    const n_layers = Number(metadata.get(`${architecture}.block_count`));
+    const d_head = headSize(file, layout, { number, whole: (d_model ?? 0) / n_heads });
+    if (layout.headDim === true) json.head_dim = d_head;
     const turning = number("rope.dimension_count") ?? d_head;
-    if (turning !== d_head) json.partial_rotary_factor = turning / d_head;
+    // Half more than whole, so that it stays what it was when it is multiplied and cut.
+    json.partial_rotary_factor = turning === d_head ? 1 : (turning + 0.5) / d_head;
     for (const [key, tensor] of Object.entries(layout.biases ?? {}))
       json[key] = entries.has(tensor);
     json.rope_scaling = await scalingOf(file, number, get);
+    const has = (tensor: string): boolean => entries.has(tensor);
+    const told = { get, number, has, n_layers, n_heads, d_model: d_model ?? 0, d_head };
+    Object.assign(json, layout.more?.(told));
   }
   for (const key of layout.ignored) seen.add(`${architecture}.${key}`);
   const odd = [...metadata].filter(
@@ -111,6 +105,27 @@ async function configJson(file: GgufFile, layout: GgufLayout): Promise<Json> {
     wanted: "keys that this architecture is known to have",
   });
   return json;
+}
+
+function headSize(
+  { metadata, where }: GgufFile,
+  { headDim }: GgufLayout,
+  { number, whole }: { number: (key: string) => number | undefined; whole: number },
+): number {
+  const d_head = number("attention.key_length") ?? whole;
+  const values = number("attention.value_length") ?? d_head;
+  const wanted = headDim === true ? d_head : whole;
+  check(
+    values === wanted && d_head === wanted,
+    "model/config-unsupported",
+    "heads have another width",
+    {
+      where,
+      got: `keys ${d_head}, values ${values}`,
+      wanted: `${wanted} for ${metadata.get("general.architecture")}`,
+    },
+  );
+  return d_head;
 }
 
 function isNothing(value: unknown): boolean {
@@ -128,7 +143,7 @@ function shortest(value: number): number {
 }
 
 async function scalingOf(
-  { metadata, entries, read }: GgufFile,
+  { metadata, entries, read, where }: GgufFile,
   number: (key: string) => number | undefined,
   get: (key: string) => unknown,
 ): Promise<Json | null> {
@@ -136,17 +151,31 @@ async function scalingOf(
   const factor = number("rope.scaling.factor") ?? number("rope.scale_linear");
   const original = number("rope.scaling.original_context_length");
   get("rope.scaling.finetuned");
-  const gain = metadata.get(`${architecture}.rope.scaling.attn_factor`);
-  if (gain === 1) get("rope.scaling.attn_factor");
+  const gain = number("rope.scaling.attn_factor");
   const type = get("rope.scaling.type") ?? (factor === undefined ? "none" : "linear");
-  if (entries.has("rope_freqs.weight")) {
-    // Llama 3.1: one divisor a frequency, worked out when the file was written.
-    const { data } = await read("rope_freqs.weight");
-    const divisors = Array.from(data as Float32Array);
+  const divisors = async (tensor: string): Promise<number[]> =>
+    Array.from((await read(tensor)).data as Float32Array);
+  const [short, long] = ["rope_factors_short.weight", "rope_factors_long.weight"] as const;
+  if (entries.has(short) && entries.has(long))
     return {
       rope_type: "longrope",
-      short_factor: divisors,
-      long_factor: divisors,
+      short_factor: await divisors(short),
+      long_factor: await divisors(long),
+      attention_factor: gain ?? 1,
+      original_max_position_embeddings: original,
+    };
+  check(gain === undefined || gain === 1, "model/config-unknown", "a gain of attention alone", {
+    where,
+    got: gain,
+    wanted: "1, or factors of frequencies beside it",
+  });
+  if (entries.has("rope_freqs.weight")) {
+    // Llama 3.1: one divisor a frequency, worked out when the file was written.
+    const factors = await divisors("rope_freqs.weight");
+    return {
+      rope_type: "longrope",
+      short_factor: factors,
+      long_factor: factors,
       attention_factor: 1,
       original_max_position_embeddings: metadata.get(`${architecture}.context_length`),
     };

@@ -16,21 +16,16 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Progress } from "../../base/progress.ts";
 import { random } from "../../base/random.ts";
 import { openLlama2c, writeSafetensors } from "../../formats/index.ts";
-import { input, program } from "../../graph/index.ts";
 import { type Backend, ortBackend } from "../../runtime/index.ts";
 import { folderStore, memoryStore, putJson } from "../../storage/index.ts";
 import { type Tensor, tensor } from "../../tensor/tensor.ts";
 import type { Model } from "../config.ts";
 import { openModel } from "../open.ts";
-import { bindWeights } from "../parameters.ts";
-import { forward } from "../transformer.ts";
+import { casesIn, lastLogits } from "./golden.fixture.ts";
 
 // Made by scripts/golden/checkpoints.py.
 const golden = "test/golden/checkpoints";
-const cases = JSON.parse(readFileSync(`${golden}/gguf.json`, "utf8")) as Record<
-  string,
-  { tokens: number[]; logits: number[]; encodings: { text: string; ids: number[] }[] }
->;
+const cases = casesIn("gguf.json");
 const llama = "test/golden/families/llama";
 const folder = mkdtempSync(join(tmpdir(), "sources-"));
 const cache = join(folder, "cache");
@@ -43,38 +38,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** The logits after the last token. */
-async function lastLogits(model: Model, ids: readonly number[]): Promise<Float32Array> {
-  const bound = bindWeights(model);
-  const tokens = input("tokens", "int32", [1, ids.length]);
-  const { logits } = forward(model.config, bound.values, tokens);
-  const made = program({ inputs: [tokens, ...bound.inputs], outputs: { logits: logits! } });
-  const ready = await backend.compile(made);
-  const fed = tensor("int32", [1, ids.length], Int32Array.from(ids));
-  const { logits: got } = await ready.run({ ...bound.feeds, tokens: fed });
-  await ready.release();
-  return (got!.data as Float32Array).slice(-model.config.d_vocab);
-}
-
 function kinds({ stored }: Model): string[] {
   return [...new Set(Object.values(stored!.sources).map(({ kind }) => kind))];
 }
 
 describe("GGUF", () => {
-  test.each(Object.keys(cases))("%s computes what transformers computes", async (name) => {
-    const { tokens, logits, encodings } = cases[name]!;
-    const model = await openModel(`${golden}/${name}.gguf`, { cache });
-    expect(model.config.name).toBe(name);
-    expect(kinds(model)).toEqual(["file"]);
-    const got = await lastLogits(model, tokens);
-    const most = Math.max(1, ...logits.map(Math.abs));
-    const distance = Math.max(...logits.map((x, i) => Math.abs(x - got[i]!)));
-    expect(distance / most).toBeLessThan(5e-5);
-    for (const { text, ids } of encodings)
-      expect([...model.tokenizer!.encode(text)], JSON.stringify(text)).toEqual(ids);
-    if (encodings.length > 0) expect(model.tokenizer!.d_vocab).toBe(model.config.d_vocab);
-  });
-
   test("the same weights have the same hash as on the hub, queries and keys included", async () => {
     const [file, hub] = await Promise.all([
       openModel(`${golden}/llama-f32.gguf`),
@@ -141,7 +109,9 @@ describe("PyTorch", () => {
     expect(kinds(model)).toEqual(["file"]);
     expect(model.hash).toBe(hub.hash);
     const { tokens } = cases["llama-f32"]!;
-    expect(await lastLogits(model, tokens)).toEqual(await lastLogits(hub, tokens));
+    expect(await lastLogits(backend, model, tokens)).toEqual(
+      await lastLogits(backend, hub, tokens),
+    );
   });
 
   test("a legacy file of bfloat16 is widened exactly", async () => {
@@ -230,8 +200,8 @@ describe("llama2.c", () => {
       tie_word_embeddings: tied,
     });
     const ids = [1, 5, 7, 2, 2, 11, 0, 3];
-    const wanted = await lastLogits(await openModel(store), ids);
-    const got = await lastLogits(model, ids);
+    const wanted = await lastLogits(backend, await openModel(store), ids);
+    const got = await lastLogits(backend, model, ids);
     const most = Math.max(...wanted.map(Math.abs));
     expect(most).toBeGreaterThan(1);
     const far = Math.max(...got.map((x, i) => Math.abs(x - wanted[i]!)));
