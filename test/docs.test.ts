@@ -6,9 +6,12 @@ import { pathToFileURL } from "node:url";
 import { expect, test, vi } from "vitest";
 import { sourceFiles } from "../scripts/ratchets.ts";
 import { main } from "../src/cli/program.ts";
+import { parseInterventions } from "../src/hooks/index.ts";
 import { listOrganisms } from "../src/index.ts";
+import { blocksOf, guidePages, ranWrong, typeErrors } from "./guide.ts";
 
 const readme = readFileSync("README.md", "utf8");
+const guide = guidePages();
 
 test("every relative link leads somewhere", () => {
   const dangling = sourceFiles()
@@ -63,6 +66,48 @@ test("the code of the first page runs", { timeout: 120_000 }, async ({ skip }) =
   } finally {
     log.mockRestore();
     rmSync(folder, { recursive: true });
+  }
+});
+
+test("a page of the guide is short, and the index leads to it", () => {
+  const index = guide.find(({ name }) => name === "README.md")!.text;
+  for (const { name, text } of guide) {
+    expect(text.split("\n").length - 1, name).toBeLessThanOrEqual(120);
+    if (name !== "README.md") expect(index).toContain(`(${name})`);
+  }
+});
+
+test("the code of the guide is well typed", { timeout: 120_000 }, () => {
+  expect(typeErrors(guide)).toEqual([]);
+});
+
+test("the code of the guide runs, and prints what it says", {
+  timeout: 120_000,
+}, async ({ skip }) => {
+  if (!(await listOrganisms()).includes("field-1l")) skip("field-1l is not bundled");
+  const folder = mkdtempSync(join(tmpdir(), "guide-"));
+  try {
+    const wrong: string[] = [];
+    for (const page of guide) wrong.push(...(await ranWrong(page, folder)));
+    expect(wrong).toEqual([]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("the guide's records are interventions, and its commands have their options", async () => {
+  const records = guide.flatMap(({ text }) => blocksOf(text, "json"));
+  for (const json of records) expect(parseInterventions(json).length).toBeGreaterThan(0);
+  const lines = guide.flatMap(({ text }) => blocksOf(text, "sh").join("").split("\n"));
+  const commands = lines.flatMap((line) => {
+    const [, command] = /^npx micrographia (\w+)/.exec(line) ?? [];
+    return command === undefined ? [] : [{ line, command }];
+  });
+  expect(commands.length).toBeGreaterThan(5);
+  for (const { line, command } of commands) {
+    const known = await help(command);
+    for (const [option] of line.matchAll(/(?<= )--[\w-]+/g))
+      expect(known, line).toContain(`${option} `);
   }
 });
 
