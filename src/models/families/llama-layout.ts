@@ -20,34 +20,41 @@ export interface LlamaDefaults extends Partial<Omit<RotaryDefaults, "d_head">> {
   eps?: string;
 }
 
+/** Sizes under the names that Llama gave them. */
+export function llamaSizes(keys: Keys) {
+  const d_model = keys.size("hidden_size");
+  const n_heads = keys.size("num_attention_heads");
+  const kv = keys.size("num_key_value_heads", n_heads);
+  return {
+    n_layers: keys.size("num_hidden_layers"),
+    d_model,
+    n_heads,
+    n_key_value_heads: kv === n_heads ? undefined : kv,
+    d_head: keys.size("head_dim", d_model / n_heads),
+    d_mlp: keys.size("intermediate_size"),
+    d_vocab: keys.size("vocab_size"),
+    n_ctx: keys.size("max_position_embeddings", 2048),
+  };
+}
+
 /** Sizes and settings under the names that Llama gave them. Biases: none. */
 export function llamaConfig(
   keys: Keys,
   family: string,
   { act = "hidden_act", tied = false, eps = "rms_norm_eps", ...rope }: LlamaDefaults = {},
 ): ModelConfig {
-  const d_model = keys.size("hidden_size");
-  const n_heads = keys.size("num_attention_heads");
-  const d_head = keys.size("head_dim", d_model / n_heads);
-  const kv = keys.size("num_key_value_heads", n_heads);
+  const sizes = llamaSizes(keys);
   return present({
     name: "",
     family,
-    n_layers: keys.size("num_hidden_layers"),
-    d_model,
-    n_heads,
-    n_key_value_heads: kv === n_heads ? undefined : kv,
-    d_head,
-    d_mlp: keys.size("intermediate_size"),
-    d_vocab: keys.size("vocab_size"),
-    n_ctx: keys.size("max_position_embeddings", 2048),
+    ...sizes,
     act_fn: keys.act(act, "silu"),
     normalization: "RMS" as const,
     positions: "rotary" as const,
     gated: true,
     biases: { qkv: false, o: false, mlp: false, unembed: false },
     eps: keys.number(eps, 1e-6),
-    rotary: readRotary(keys, { d_head, ...rope }),
+    rotary: readRotary(keys, { d_head: sizes.d_head, ...rope }),
     tied: keys.flag("tie_word_embeddings", tied) || undefined,
   });
 }

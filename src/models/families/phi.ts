@@ -3,35 +3,25 @@ import { reshaped, sliced, transposed, view } from "../views.ts";
 import type { Family } from "./family.ts";
 import { present } from "./keys.ts";
 import { eachLayer, ends, mlpViews, normViews, separateAttention } from "./layout.ts";
-import { llamaConfig, llamaWeights, windowKeys } from "./llama-layout.ts";
+import { llamaConfig, llamaSizes, llamaWeights, windowKeys } from "./llama-layout.ts";
 import { readRotary } from "./rotary.ts";
 
 export const phi: Family = {
   name: "phi",
   types: ["phi"],
   readConfig(keys) {
-    const d_model = keys.size("hidden_size");
-    const n_heads = keys.size("num_attention_heads");
-    const d_head = d_model / n_heads;
-    const kv = keys.size("num_key_value_heads", n_heads);
+    const sizes = llamaSizes(keys);
     keys.only("qk_layernorm", false);
     return present({
       name: "",
       family: "phi",
-      n_layers: keys.size("num_hidden_layers"),
-      d_model,
-      n_heads,
-      n_key_value_heads: kv === n_heads ? undefined : kv,
-      d_head,
-      d_mlp: keys.size("intermediate_size"),
-      d_vocab: keys.size("vocab_size"),
-      n_ctx: keys.size("max_position_embeddings", 2048),
+      ...sizes,
       act_fn: keys.act("hidden_act", "gelu_new"),
       normalization: "LN" as const,
       positions: "rotary" as const,
       eps: keys.number("layer_norm_eps", 1e-5),
       parallel: "shared" as const,
-      rotary: readRotary(keys, { d_head, partial: 0.5 }),
+      rotary: readRotary(keys, { d_head: sizes.d_head, partial: 0.5 }),
       tied: keys.flag("tie_word_embeddings", false) || undefined,
     });
   },

@@ -1,27 +1,17 @@
 // Every architecture of GGUF is the model that its maker wrote, as transformers computes it.
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Backend, ortBackend } from "../../runtime/index.ts";
+import { expect, test } from "vitest";
 import { openModel } from "../open.ts";
-import { casesIn, lastLogits } from "./golden.fixture.ts";
+import { bench, casesIn, lastLogits } from "./golden.fixture.ts";
 
 // Made by scripts/golden/checkpoints.py and, by llama.cpp's own converter, gguf_architectures.py.
 const golden = "test/golden/checkpoints";
 const cases = { ...casesIn("gguf.json"), ...casesIn("gguf-architectures.json") };
 const fileOf = (name: string): string =>
   `${golden}/${name === "split" ? "split-00001-of-00003" : name}.gguf`;
-const folder = mkdtempSync(join(tmpdir(), "gguf-"));
+const { folder, backend } = bench("gguf");
 const cache = join(folder, "cache");
-let backend: Backend & { release(): Promise<void> };
-beforeAll(() => {
-  backend = ortBackend({ threads: 1 });
-});
-afterAll(async () => {
-  await backend.release();
-  rmSync(folder, { recursive: true });
-});
 
 test.each(Object.keys(cases))("%s computes what transformers computes", async (name) => {
   const { tokens, logits, encodings } = cases[name]!;

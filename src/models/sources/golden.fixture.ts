@@ -1,7 +1,10 @@
 // What did transformers compute for the checkpoints of test/golden, and what do we?
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
 import { input, program } from "../../graph/index.ts";
-import type { Backend } from "../../runtime/backend.ts";
+import { type Backend, ortBackend } from "../../runtime/index.ts";
 import { tensor } from "../../tensor/tensor.ts";
 import type { Model } from "../config.ts";
 import { bindWeights } from "../parameters.ts";
@@ -20,6 +23,17 @@ export type GoldenCases = Readonly<
 
 export function casesIn(name: string): GoldenCases {
   return JSON.parse(readFileSync(`test/golden/checkpoints/${name}`, "utf8"));
+}
+
+/** A folder for the tests of one file, and a backend; both are gone after them. */
+export function bench(name: string): { folder: string; backend: Backend } {
+  const folder = mkdtempSync(join(tmpdir(), `${name}-`));
+  const backend = ortBackend({ threads: 1 });
+  afterAll(async () => {
+    await backend.release();
+    rmSync(folder, { recursive: true });
+  });
+  return { folder, backend };
 }
 
 /** The logits after the last token. */

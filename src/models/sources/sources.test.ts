@@ -3,40 +3,28 @@ import { createHash } from "node:crypto";
 import {
   copyFileSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Progress } from "../../base/progress.ts";
 import { random } from "../../base/random.ts";
 import { openLlama2c, writeSafetensors } from "../../formats/index.ts";
-import { type Backend, ortBackend } from "../../runtime/index.ts";
 import { folderStore, memoryStore, putJson } from "../../storage/index.ts";
 import { type Tensor, tensor } from "../../tensor/tensor.ts";
 import type { Model } from "../config.ts";
 import { openModel } from "../open.ts";
-import { casesIn, lastLogits } from "./golden.fixture.ts";
+import { bench, casesIn, lastLogits } from "./golden.fixture.ts";
 
 // Made by scripts/golden/checkpoints.py.
 const golden = "test/golden/checkpoints";
 const cases = casesIn("gguf.json");
 const llama = "test/golden/families/llama";
-const folder = mkdtempSync(join(tmpdir(), "sources-"));
+const { folder, backend } = bench("sources");
 const cache = join(folder, "cache");
-let backend: Backend & { release(): Promise<void> };
-beforeAll(() => {
-  backend = ortBackend({ threads: 1 });
-});
-afterAll(async () => {
-  await backend.release();
-  rmSync(folder, { recursive: true });
-});
 
 function kinds({ stored }: Model): string[] {
   return [...new Set(Object.values(stored!.sources).map(({ kind }) => kind))];
