@@ -8,6 +8,8 @@ import { sourceFiles } from "../scripts/ratchets.ts";
 import { main } from "../src/cli/program.ts";
 import { parseInterventions } from "../src/hooks/index.ts";
 import { listOrganisms } from "../src/index.ts";
+import { families } from "../src/models/families/index.ts";
+import { ggufLayouts } from "../src/models/sources/gguf-architectures.ts";
 import { blocksOf, guidePages, ranWrong, typeErrors } from "./guide.ts";
 
 const readme = readFileSync("README.md", "utf8");
@@ -75,6 +77,15 @@ test("a page of the guide is short, and the index leads to it", () => {
     expect(text.split("\n").length - 1, name).toBeLessThanOrEqual(120);
     if (name !== "README.md") expect(index).toContain(`(${name})`);
   }
+});
+
+test("every family and every architecture of GGUF stands on the guide's first page", () => {
+  const { text } = guide.find(({ name }) => name === "open-a-model.md")!;
+  const told = /^Families[\s\S]*?\n\n/m.exec(text)![0];
+  const [folders, files] = told.split("In GGUF:").map((part) => part.match(/\w+/g)!);
+  const types = families.map(({ types: [first] }) => first!.replace(/_(text|vision)_model$/, ""));
+  expect(types.filter((type) => !folders!.includes(type))).toEqual([]);
+  expect(Object.keys(ggufLayouts).filter((name) => !files!.includes(name))).toEqual([]);
 });
 
 test("the code of the guide is well typed", { timeout: 120_000 }, () => {
