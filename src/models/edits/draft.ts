@@ -1,11 +1,13 @@
 // What edits write to: copies of the tensors they touch, over weights that nobody writes.
 import { createHash } from "node:crypto";
 import { check } from "../../base/errors.ts";
-import { type Tensor, tensor } from "../../tensor/tensor.ts";
-import type { Model, ModelConfig } from "../config.ts";
+import { type Tensor, tensor, zeros } from "../../tensor/tensor.ts";
+import type { Biases, Model, ModelConfig } from "../config.ts";
 import { readWeight } from "../parameters.ts";
+import { weightShapes } from "../weight-shapes.ts";
 
 export interface Draft {
+  /** With the biases that were added. */
   readonly config: ModelConfig;
   has(name: string): boolean;
   /** As it stands after the edits so far; not to be written. */
@@ -13,15 +15,20 @@ export interface Draft {
   /** The same, ours to write. */
   own(name: string): Promise<Tensor<"float32">>;
   put(name: string, value: Tensor<"float32">): void;
+  /** Biases of zero in every layer, where the model has none: the same predictions. */
+  addBiases(of: keyof Biases): void;
   /** Names and tensors of all that differs in a bit from the model's own. */
   changed(): Promise<Record<string, Tensor<"float32">>>;
 }
 
 export function draftOf(model: Model): Draft {
   const owned = new Map<string, Tensor<"float32">>();
+  let { config } = model;
   const draft: Draft = {
-    config: model.config,
-    has: (name) => Object.hasOwn(model.weights, name),
+    get config() {
+      return config;
+    },
+    has: (name) => owned.has(name) || Object.hasOwn(model.weights, name),
     async read(name) {
       check(draft.has(name), "edit/weight", `the model has no weight ${name}`, {
         where: model.config.name,
@@ -39,10 +46,16 @@ export function draftOf(model: Model): Draft {
       return copy;
     },
     put: (name, value) => void owned.set(name, value),
+    addBiases(of) {
+      config = { ...config, biases: { ...config.biases, [of]: true } };
+      for (const [name, shape] of Object.entries(weightShapes(config)))
+        if (!draft.has(name)) owned.set(name, zeros("float32", shape));
+    },
     async changed() {
       const out: Record<string, Tensor<"float32">> = {};
       for (const [name, value] of [...owned].sort(([a], [b]) => (a < b ? -1 : 1)))
-        if (!sameBits(value, await readWeight(model, name))) out[name] = value;
+        if (!Object.hasOwn(model.weights, name) || !sameBits(value, await readWeight(model, name)))
+          out[name] = value;
       return out;
     },
   };

@@ -87,6 +87,11 @@ const variants: [string, Partial<ModelConfig>, WeightEdit[]][] = [
   ["parallel blocks that share a norm", { parallel: "shared" }, [foldNorms, centreWritingWeights]],
   ["parallel blocks", { parallel: "separate" }, [foldNorms, centreWritingWeights]],
   ["grouped values", { n_key_value_heads: 1 }, [foldValueBiases, foldNorms]],
+  [
+    "readers without biases",
+    { biases: { unembed: false, qkv: false, mlp: false } },
+    [foldNorms, foldValueBiases],
+  ],
   ["attention only", { attn_only: true }, [foldNorms, centreWritingWeights, foldValueBiases]],
   ["norms on both sides", { norm_placement: "sandwich" }, [foldNorms, foldValueBiases]],
   [
@@ -122,7 +127,6 @@ const refusals: [Partial<ModelConfig>, WeightEdit, RegExp][] = [
   [{ attn_sinks: true }, foldValueBiases, /sinks/],
   [{ biases: { o: false } }, foldValueBiases, /no output bias/],
   [{ biases: { qkv: false } }, foldValueBiases, /no biases/],
-  [{ biases: { unembed: false } }, foldNorms, /nowhere to put a bias/],
 ];
 
 test.each(refusals)("%o refuses $kind with the reason", async (change, edit, reason) => {

@@ -2,7 +2,7 @@
 // As TransformerLens' `process_weights`: fold_ln, center_writing_weights, center_unembed, fold_value_biases.
 import { check } from "../../base/errors.ts";
 import { sizeOf, type Tensor } from "../../tensor/tensor.ts";
-import { hasExperts, keyValueHeads, type ModelConfig } from "../config.ts";
+import { type Biases, hasExperts, keyValueHeads, type ModelConfig } from "../config.ts";
 import type { Draft } from "./draft.ts";
 import type { Processing } from "./edit.ts";
 
@@ -70,7 +70,9 @@ async function foldNorm(draft: Draft, at: string, readers: readonly Reader[]): P
   const gain = (await draft.read(`${at}.w`)).data.map((w) => w + offset);
   const bias = draft.has(`${at}.b`) ? (await draft.read(`${at}.b`)).data : undefined;
   const biased = bias?.some((x) => x !== 0) ?? false;
-  for (const { weight, bias: to } of readers) {
+  for (const { weight, bias: to, of } of readers) {
+    // Hugging Face's GPT-2 has no b_U, and GPT-J no b_Q: what reads the norm is given one.
+    if (biased && !draft.has(to)) draft.addBiases(of);
     check(!biased || draft.has(to), "edit/precondition", "foldNorms has nowhere to put a bias", {
       where: name,
       got: `${at}.b is not zero, and ${weight} has no ${to.split(".").at(-1)}`,
@@ -125,6 +127,7 @@ async function foldValueBiases(draft: Draft): Promise<void> {
 interface Reader {
   readonly weight: string;
   readonly bias: string;
+  readonly of: keyof Biases;
 }
 
 /** Every norm that something linear reads, and what reads it. */
@@ -132,7 +135,7 @@ function readersOf(config: ModelConfig): [string, Reader[]][] {
   const out: [string, Reader[]][] = [];
   for (let layer = 0; layer < config.n_layers; layer++) {
     const at = `blocks.${layer}`;
-    const heads = ["Q", "K", "V"].map((of) => reader(`${at}.attn`, `W_${of}`, `b_${of}`));
+    const heads = ["Q", "K", "V"].map((of) => reader("qkv", `${at}.attn`, `W_${of}`, `b_${of}`));
     const neurons = config.attn_only ? [] : mlpReaders(config, layer);
     if (config.parallel === "shared") out.push([`${at}.ln1`, [...heads, ...neurons]]);
     else {
@@ -140,22 +143,24 @@ function readersOf(config: ModelConfig): [string, Reader[]][] {
       if (!config.attn_only) out.push([`${at}.ln2`, neurons]);
     }
   }
-  if (config.final_norm !== false) out.push(["ln_final", [reader("unembed", "W_U", "b_U")]]);
+  if (config.final_norm !== false)
+    out.push(["ln_final", [reader("unembed", "unembed", "W_U", "b_U")]]);
   return out;
 }
 
-const reader = (at: string, weight: string, bias: string): Reader => ({
+const reader = (of: keyof Biases, at: string, weight: string, bias: string): Reader => ({
+  of,
   weight: `${at}.${weight}`,
   bias: `${at}.${bias}`,
 });
 
 function mlpReaders(config: ModelConfig, layer: number): Reader[] {
   const readers = mlpsOf(config, layer).flatMap((at) => [
-    ...(config.gated ? [reader(at, "W_gate", "b_gate")] : []),
-    reader(at, "W_in", "b_in"),
+    ...(config.gated ? [reader("mlp", at, "W_gate", "b_gate")] : []),
+    reader("mlp", at, "W_in", "b_in"),
   ]);
   if (hasExperts(config, layer))
-    readers.push(reader(`blocks.${layer}.mlp`, "router.W", "router.b"));
+    readers.push(reader("mlp", `blocks.${layer}.mlp`, "router.W", "router.b"));
   return readers;
 }
 

@@ -41,7 +41,7 @@ export async function editModel(
   const changed = await draft.changed();
   return Object.freeze({
     ...model,
-    ...overlaid(model, changed),
+    ...overlaid({ ...model, config: draft.config }, changed),
     hash: hashOf(model, changed),
     edits: Object.freeze([...(before.edits ?? []), ...parsed]),
     processing: Object.freeze([
