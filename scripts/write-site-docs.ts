@@ -6,6 +6,7 @@ import type { ModelConfig } from "../src/models/config.ts";
 import { familyOf } from "../src/models/families/index.ts";
 import { parseConfig } from "../src/models/parse-config.ts";
 import { type Axis, type SiteRow, sites } from "../src/models/site-table.ts";
+import { findSite, site } from "../src/models/sites.ts";
 import { readConfig } from "../src/models/sources/source.ts";
 
 const page = "docs/sites.md";
@@ -13,7 +14,7 @@ const page = "docs/sites.md";
 const folders = ["test/golden/families", "test/golden/encoders"];
 
 /** What is ours alone: grown here, or written in TransformerLens' words. */
-const own = "ours";
+const grownHere = "ours";
 
 interface Family {
   readonly name: string;
@@ -34,7 +35,7 @@ function families(): Family[] {
       const type: string | undefined = json.model_type;
       if (type === undefined) {
         const { hash: _, ...config } = json;
-        add(own, parseConfig(config, where));
+        add(grownHere, parseConfig(config, where));
       } else if (type === "clip")
         for (const tower of ["text", "image"] as const)
           add(`clip ${tower}`, readConfig(familyOf(json, where, tower), json, where, name));
@@ -118,6 +119,18 @@ function rows(perLayer: boolean): string {
   return [head, ...lines].join("\n");
 }
 
+/** Where a family's own axes are others than the table's. */
+function exceptions(): string[] {
+  return all.flatMap(({ name, configs: [config] }) =>
+    sites.flatMap((row) => {
+      if (row.lacking?.(config!, row.perLayer ? 0 : undefined) !== undefined) return [];
+      const own = findSite(config!, site(row.name, row.perLayer ? 0 : undefined)).row;
+      if (own.axes.join() === row.axes.join()) return [];
+      return [`- Of ${name}, \`${row.hook}\` is ${own.axes.join(" × ")}: ${own.what}.`];
+    }),
+  );
+}
+
 const list = (group: readonly Family[]): string => group.map(({ name }) => name).join(", ");
 
 function text(): string {
@@ -135,10 +148,11 @@ table for one model, with its numbers and the reason for what it lacks.
 - **string** is TransformerLens' name, where it has one; \`N\` is the layer.
 - **width** is how many numbers a token has. Experts, heads and sizes are those of the model's config.
 - **families** are those of \`model_type\`. Decoders: ${list(decoders)}.
-  Encoders: ${list(encoders)}. \`${own}\` are models grown here, with what they leave out.
+  Encoders: ${list(encoders)}. \`${grownHere}\` are models grown here, with what they leave out.
   A \\* has the site in some of the variants that are tested. Of a mixture of experts, MLP sites are those of its plain
   layers; a head that a checkpoint lacks (pooler, masked tokens) has no sites.
 - Rows are in the order of the forward pass where norms come first; \`sitesOf(config)\` has each model's own.
+${exceptions().join("\n")}
 
 ## Once a model
 
