@@ -78,3 +78,25 @@ function scalar(value: unknown): string {
   if (typeof value === "object") return JSON.stringify(value);
   return String(value);
 }
+
+/** For the cells of a table: two digits after the point below 1, three in all above; `<.005`. */
+export function short(value: number): string {
+  const size = Math.abs(value);
+  if (!Number.isFinite(value)) return "–";
+  if (size > 0 && size < 0.005) return value > 0 ? "<.005" : ">-.005";
+  if (size === 0 || size >= 1) return number(value);
+  return value.toFixed(2).replace(/^(-?)0\./, "$1.");
+}
+
+/** For the cells of a map: hundredths, `.98`, `-.03`. */
+export function hundredths(value: number): string {
+  if (!Number.isFinite(value)) return "–";
+  return value
+    .toFixed(2)
+    .replace(/^-(?=0\.00$)/, "")
+    .replace(/^(-?)0\./, "$1.");
+}
+
+export function signed(value: number): string {
+  return value > 0 ? `+${short(value)}` : short(value);
+}

@@ -26,7 +26,7 @@ interface Options extends CommonOptions, InterventionOptions, ModelOptions {
   top_k: number;
   top_p: number;
   min_p: number;
-  stop: string[];
+  stop?: string[];
   during: During;
   logprobs: number;
 }
@@ -41,7 +41,7 @@ export function define(command: Command): Command {
     .option("--top_k <n>", "draw from the n likeliest; 0 is all", whole, 0)
     .option("--top_p <p>", "draw from the likeliest with this probability together", real, 1)
     .option("--min_p <p>", "leave out what is less probable, as a share of the likeliest", real, 0)
-    .option("--stop <text>", "end where this is written; may be repeated", several, [])
+    .option("--stop <text>", "end where this is written; may be repeated", several)
     .option("--logprobs <n>", "with --json: the n likeliest tokens at each step", whole, 0);
   return interventionOptions(described).addOption(
     new Option("--during <when>", "where interventions act")

@@ -1,9 +1,7 @@
 // What is to be changed in a running model, as the command line says it: a file, ablations, steers.
-import { readFile } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
-import { check, fail } from "../base/errors.ts";
-import { readSafetensorsHeader } from "../formats/safetensors.ts";
+import { fail } from "../base/errors.ts";
 import {
   ablate,
   type Intervention,
@@ -12,33 +10,34 @@ import {
   steer,
 } from "../hooks/index.ts";
 import { folderStore } from "../storage/folder.ts";
+import { findTensor, readNumbers, textOf } from "./tensor-file.ts";
 
 export interface InterventionOptions {
   intervene?: string;
-  ablate: string[];
-  steer: string[];
+  ablate?: string[];
+  steer?: string[];
 }
 
 /** An option that may be repeated. */
-export const several = (text: string, before: string[]): string[] => [...before, text];
+export const several = (text: string, before: string[] = []): string[] => [...before, text];
 
 export function interventionOptions(command: Command): Command {
   return command
+    .optionsGroup("Interventions:")
     .option("--intervene <file>", "a JSON list of interventions")
-    .option("--ablate <site>", "put zeros there; may be repeated", several, [])
+    .option("--ablate <site>", "put zeros there; may be repeated", several)
     .option(
       "--steer <site:coef:file>",
       "add a direction, from .json or .safetensors[#tensor]",
       several,
-      [],
     );
 }
 
 /** All that was asked for, in this order: the file, ablations, steers. */
 export async function askedInterventions({
   intervene,
-  ablate: ablated,
-  steer: steered,
+  ablate: ablated = [],
+  steer: steered = [],
 }: InterventionOptions): Promise<Intervention[]> {
   const list: Intervention[] = [];
   if (intervene !== undefined) {
@@ -65,39 +64,9 @@ async function steerOf(text: string): Promise<Intervention> {
       wanted: "e.g. blocks.0.hook_resid_post:2.5:direction.safetensors#happy",
     });
   const [path, named] = match[3]!.split("#") as [string, string?];
-  if (!path.endsWith(".safetensors")) {
-    let values: unknown;
-    try {
-      values = JSON.parse(await textOf(path));
-    } catch (cause) {
-      if ((cause as { code?: string }).code?.includes("/")) throw cause;
-      fail("option/unknown", "a direction is a JSON list of numbers, or a .safetensors", {
-        where: path,
-        cause,
-      });
-    }
-    return steer(match[1]!, { values: values as number[] }, coefficient);
-  }
-  const store = folderStore(dirname(resolve(path)));
-  const file = basename(path);
-  const names = [...(await readSafetensorsHeader(store, file)).entries.keys()];
-  check(
-    named !== undefined || names.length === 1,
-    "option/unknown",
-    "the file has several tensors",
-    {
-      where: path,
-      got: names.slice(0, 8).join(", "),
-      wanted: `${path}#${names[0]}`,
-    },
-  );
-  const direction = { file, tensor: named ?? names[0]! };
+  if (!path.endsWith(".safetensors"))
+    return steer(match[1]!, { values: await readNumbers(path) }, coefficient);
+  const { store, ...direction } = await findTensor(path, named);
   const [opened] = await openInterventions([steer(match[1]!, direction, coefficient)], store);
   return opened!;
-}
-
-function textOf(path: string): Promise<string> {
-  return readFile(path, "utf8").catch((cause) =>
-    fail("storage/missing", "this file cannot be read", { where: path, cause }),
-  );
 }

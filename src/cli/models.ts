@@ -1,7 +1,7 @@
 // Which model is meant on the command line, how is it opened, and what is said while that takes time?
 import type { Command } from "commander";
 import type { Progress } from "../base/progress.ts";
-import { type Model, openModel, resolveModel } from "../models/index.ts";
+import { type Model, openModel, resolveModel, type Tower } from "../models/index.ts";
 import { modelShelf } from "../server/models.ts";
 import { bytes } from "./format.ts";
 
@@ -13,6 +13,8 @@ export interface ModelOptions {
   /** `--no-cache` */
   cache?: boolean;
   quiet?: boolean;
+  /** Of a checkpoint that holds two. */
+  tower?: Tower;
 }
 
 export function modelOptions(command: Command): Command {
@@ -31,9 +33,13 @@ export async function findModel(reference: string, options: ModelOptions): Promi
   return openPath(await modelPath(reference, options.out), options);
 }
 
-export async function openPath(path: string, { cache, quiet }: ModelOptions): Promise<Model> {
+export async function openPath(
+  path: string,
+  { cache, quiet, tower }: ModelOptions,
+): Promise<Model> {
   return openModel(path, {
     cache: cache === false ? false : undefined,
+    tower,
     onProgress: quiet ? undefined : widening(process.stderr, cache !== false),
   });
 }

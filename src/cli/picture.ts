@@ -1,8 +1,9 @@
 // How do numbers along a text look on a terminal: bars below its tokens, and attention as blocks?
 import type { TokenPiece } from "../text/tokenizer.ts";
+import { type Ink, plain } from "./ink.ts";
 
 const bars = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
-const shades = [" ", "░", "▒", "▓", "█"];
+const styles = new RegExp(`${String.fromCharCode(27)}\\[[\\d;]*m`, "g");
 
 /** A token as one visible word: `·the`, `⏎`, `<eot>`, `\xC3`. */
 export function tokenLabel({ text, hex, special }: TokenPiece): string {
@@ -15,10 +16,10 @@ export function tokenLabel({ text, hex, special }: TokenPiece): string {
     .replace(/[\p{Cc}\p{Cf}]/gu, "¿");
 }
 
-/** Columns that a text takes: wide characters take two, marks on others none. */
+/** Columns that a text takes: wide characters take two, marks on others and colours none. */
 export function columnsOf(text: string): number {
   let n = 0;
-  for (const c of text) {
+  for (const c of text.replace(styles, "")) {
     if (/\p{M}/u.test(c)) continue;
     n +=
       /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/.test(
@@ -28,6 +29,36 @@ export function columnsOf(text: string): number {
         : 1;
   }
   return n;
+}
+
+/** Filled up with spaces to so many columns, at the right or, for numbers, at the left. */
+export function padded(text: string, width: number, side: "right" | "left" = "right"): string {
+  const space = " ".repeat(Math.max(0, width - columnsOf(text)));
+  return side === "right" ? text + space : space + text;
+}
+
+/** Cut to so many columns, which `…` says. */
+export function clipped(text: string, width: number): string {
+  if (columnsOf(text) <= width) return text;
+  let kept = "";
+  for (const c of text) {
+    if (columnsOf(kept) + columnsOf(c) > width - 1) break;
+    kept += c;
+  }
+  return `${kept}…`;
+}
+
+/** Cells in columns, `left` of them set flush left, numbers flush right; lines end where they end. */
+export function aligned(rows: readonly (readonly string[])[], left = 1, gap = 2): string[] {
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, columnsOf(cell));
+  return rows.map((row) =>
+    row
+      .map((cell, i) => padded(cell, widths[i]!, i < left ? "right" : "left"))
+      .join(" ".repeat(gap))
+      .trimEnd(),
+  );
 }
 
 export interface Row {
@@ -82,8 +113,19 @@ function broken(tokens: readonly string[], width: number): [number, number][] {
 
 const mostCells = 40;
 
+export interface HeatMapOptions {
+  /** What is drawn at full strength. */
+  top?: number;
+  ink?: Ink;
+  /** Nothing is drawn above the diagonal. */
+  causal?: boolean;
+}
+
 /** Queries down, keys across, each cell two columns wide; long texts are drawn by their largest weights. */
-export function heatMap(weights: readonly (readonly number[])[], top = 1): string[] {
+export function heatMap(
+  weights: readonly (readonly number[])[],
+  { top = 1, ink = plain, causal = true }: HeatMapOptions = {},
+): string[] {
   const n = weights.length;
   const bin = Math.ceil(n / mostCells);
   const cells = Math.ceil(n / bin);
@@ -94,12 +136,10 @@ export function heatMap(weights: readonly (readonly number[])[], top = 1): strin
         found = Math.max(found, weights[i]![j]!);
     return found;
   };
-  const shade = (x: number): string =>
-    shades[
-      Math.min(shades.length - 1, Math.max(0, Math.ceil((x / top) * (shades.length - 1) - 0.15)))
-    ]!;
+  const cell = (q: number, k: number): string =>
+    causal && k > q ? "  " : ink.cell(Math.max(0, most(q, k) / top));
   return Array.from({ length: cells }, (_, q) =>
-    Array.from({ length: cells }, (_, k) => (k > q ? "  " : shade(most(q, k)).repeat(2))).join(""),
+    Array.from({ length: cells }, (_, k) => cell(q, k)).join(""),
   );
 }
 
@@ -116,7 +156,7 @@ export function sideBySide(
     const high = Math.max(...row.map(({ lines }) => lines.length));
     const line = (cell: (one: (typeof row)[number]) => string) =>
       row
-        .map((one) => cell(one).padEnd(one.wide))
+        .map((one) => padded(cell(one), one.wide))
         .join("  ")
         .trimEnd();
     out.push(line(({ title }) => title));
@@ -125,7 +165,7 @@ export function sideBySide(
     used = 0;
   };
   for (const one of pictures) {
-    const wide = Math.max(one.title.length, ...one.lines.map(columnsOf));
+    const wide = Math.max(columnsOf(one.title), ...one.lines.map(columnsOf));
     if (used + wide > width) flush();
     row.push({ ...one, wide });
     used += wide + 2;

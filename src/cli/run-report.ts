@@ -1,5 +1,5 @@
 // What does a model make of a prompt, without and with interventions, and what would random directions have done?
-import { check, fail } from "../base/errors.ts";
+import { check } from "../base/errors.ts";
 import { random } from "../base/random.ts";
 import {
   type Cache,
@@ -17,8 +17,9 @@ import {
 } from "../hooks/index.ts";
 import { findSite, type Model } from "../models/index.ts";
 import type { Backend } from "../runtime/index.ts";
-import { type Tensor, tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { TokenPiece } from "../text/tokenizer.ts";
+import { readPrompt, tokensOf } from "./read-session.ts";
 
 /** Value beside its control. */
 export interface Effect {
@@ -70,14 +71,8 @@ export async function runReport(
   backend: Backend,
   { prompt, sites: patterns, interventions, prompts = {}, top, seed }: RunOptions,
 ): Promise<RunReport> {
-  const { tokenizer, config } = model;
-  if (tokenizer === undefined)
-    return fail("model/tokenizer", "this model has no tokenizer to read a prompt with", {
-      where: config.name,
-    });
-  const ids = tokenizer.encode(prompt, { special: true });
-  check(ids.length > 0, "text/empty", "the prompt has no tokens", { got: prompt });
-  const tokens = tensor("int32", [1, ids.length], ids);
+  const { config } = model;
+  const { ids, tokens, pieces } = readPrompt(model, prompt);
   const sites = patterns.length === 0 ? [] : matchSites(config, patterns);
   const run = (by: readonly Intervention[], feeds: Feeds) =>
     runWithCache(model, backend, tokens, { sites, logits: true, interventions: by, feeds });
@@ -91,7 +86,6 @@ export async function runReport(
   const clean = await run([], {});
   const changed = interventions.length === 0 ? undefined : await run(interventions, feeds);
 
-  const pieces = tokenizer.pieces(ids);
   const moved = changed && compareLogits(clean.logits!, changed.logits!, tokens);
   const controls: Effect[] = [];
   const rng = random(seed);
@@ -103,7 +97,7 @@ export async function runReport(
     }
   return {
     model: config.name,
-    tokens: pieces.map((piece, i) => ({ id: ids[i]!, ...piece })),
+    tokens: [...pieces],
     interventions: changed ? serialInterventions(interventions) : [],
     hash: changed ? interventionHash(interventions) : null,
     next: nextTokens(model, [clean.logits!, changed?.logits], top),
@@ -144,13 +138,12 @@ async function promptFeeds(
       });
       continue;
     }
-    const ids = model.tokenizer!.encode(prompt, { special: true });
+    const { ids, tokens } = readPrompt(model, prompt);
     check(ids.length === length, "text/length", "the other prompt has another number of tokens", {
       where: `feed ${name}`,
       got: ids.length,
       wanted: length,
     });
-    const tokens = tensor("int32", [1, length], ids);
     feeds[name] = (await runWithCache(model, backend, tokens, { sites })).cache;
   }
   return feeds;
@@ -165,27 +158,26 @@ function over(all: readonly Effect[], of: (values: number[]) => number): Effect 
 }
 
 function nextTokens(
-  { tokenizer, config: { d_vocab } }: Model,
+  model: Model,
   [clean, changed]: [Tensor, Tensor | undefined],
   top: number,
 ): RunReport["next"] {
+  const { tokenizer, config } = model;
   const last = clean.shape[1]! - 1;
-  const before = logProbabilities(clean, last, d_vocab);
-  const after = changed && logProbabilities(changed, last, d_vocab);
+  const before = logProbabilities(clean, last, config.d_vocab);
+  const after = changed && logProbabilities(changed, last, config.d_vocab);
   const best = (of: Float64Array) =>
     Array.from(of, (_, id) => id)
       .sort((a, b) => of[b]! - of[a]!)
       .slice(0, top);
   const ids = [...new Set([...best(before), ...(after ? best(after) : [])])];
   // A vocabulary can be padded beyond what the tokenizer knows.
-  const known = ids.filter((id) => id < tokenizer!.d_vocab);
-  const pieces = tokenizer!.pieces(known);
-  return known
-    .map((id, i) => ({
-      id,
-      ...pieces[i]!,
-      clean: Math.exp(before[id]!),
-      ...(after && { changed: Math.exp(after[id]!) }),
+  const known = ids.filter((id) => tokenizer === undefined || id < tokenizer.d_vocab);
+  return tokensOf(model, known)
+    .map((token) => ({
+      ...token,
+      clean: Math.exp(before[token.id]!),
+      ...(after && { changed: Math.exp(after[token.id]!) }),
     }))
     .sort((a, b) => b.clean - a.clean);
 }
@@ -197,7 +189,8 @@ function losses(logits: Tensor, ids: Int32Array): (number | null)[] {
   );
 }
 
-function siteReport(model: Model, site: string, clean: Cache, changed?: Cache): SiteReport {
+/** Values of a site of one prompt or image: matrices of attention, or lengths. */
+export function siteReport(model: Model, site: string, clean: Cache, changed?: Cache): SiteReport {
   const { axes } = findSite(model.config, site).row;
   const both = <T>(of: (value: Tensor) => T) => ({
     clean: of(clean[site]!),

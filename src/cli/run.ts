@@ -1,9 +1,10 @@
 // micrographia run: what a model makes of a prompt, read at any site, without and with interventions.
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { check } from "../base/errors.ts";
+import type { Intervention } from "../hooks/index.ts";
 import { ortBackend } from "../runtime/index.ts";
 import { exit } from "./exit.ts";
-import { number } from "./format.ts";
+import { type Screen, screenOf } from "./ink.ts";
 import {
   askedInterventions,
   type InterventionOptions,
@@ -13,52 +14,156 @@ import {
 import { print } from "./job.ts";
 import { findModel, type ModelOptions, modelArgument, modelOptions } from "./models.ts";
 import { type CommonOptions, commonOptions, positive } from "./options.ts";
-import { heatMap, sideBySide, strip, tokenLabel } from "./picture.ts";
-import { type Effect, type RunReport, runReport, type SiteReport } from "./run-report.ts";
+import { tokenLabel } from "./picture.ts";
+import { encoderLines, encoderReport } from "./read-encoder.ts";
+import { readImage } from "./read-image.ts";
+import { type ReadOptions, readPrompt, type Session } from "./read-session.ts";
+import { askedReadings, readingOptions } from "./readings.ts";
+import { pictures, sitePicture } from "./run-picture.ts";
+import { runReport } from "./run-report.ts";
 
-interface Options extends CommonOptions, InterventionOptions, ModelOptions {
-  prompt: string;
-  site: string[];
-  feed: string[];
-  top: number;
+interface Options extends CommonOptions, InterventionOptions, ModelOptions, ReadOptions {
+  prompt?: string;
+  pixels?: string;
+  site?: string[];
+  feed?: string[];
 }
 
 export function define(command: Command): Command {
   const described = modelOptions(commonOptions(command))
     .argument("<model>", modelArgument)
-    .requiredOption("--prompt <text>", "what it reads")
+    .optionsGroup("What is read, and where:")
+    .option("--prompt <text>", "what it reads; token ids where a model has no tokenizer")
+    .option("--pixels <file>", "an image, ready for the model: .npy, or .safetensors[#tensor]")
+    .addOption(new Option("--tower <which>", "of CLIP").choices(["text", "image"]))
     .option(
       "--site <glob>",
       "where to look, e.g. blocks.*.attn.hook_pattern; may be repeated",
       several,
-      [],
-    );
-  return interventionOptions(described)
-    .option("--feed <name=prompt>", "another prompt whose values interventions read", several, [])
+    )
     .option("--top <n>", "how many next tokens", positive, 5);
+  return interventionOptions(readingOptions(described)).option(
+    "--feed <name=prompt>",
+    "another prompt whose values interventions read",
+    several,
+  );
 }
 
 export async function run(reference: string, options: Options): Promise<number> {
-  const { prompt, threads, top, seed, json } = options;
+  const asked = askedReadings(options);
+  const needless = asked.every(({ name }) => name === "heads" || name === "circuits");
+  check(
+    options.prompt !== undefined || options.pixels !== undefined || (asked.length > 0 && needless),
+    "option/unknown",
+    "there is nothing to read",
+    { wanted: "--prompt TEXT" },
+  );
   const model = await findModel(reference, options);
   const interventions = await askedInterventions(options);
-  const backend = ortBackend({ threads });
+  check(
+    asked.length === 0 || interventions.length === 0,
+    "option/unknown",
+    `--${asked[0]?.name} reads the model as it is`,
+    {
+      wanted: "no --intervene, --ablate and --steer beside it",
+      hint: "--site reads what they change",
+    },
+  );
+  const backend = ortBackend({ threads: options.threads });
   try {
-    const report = await runReport(model, backend, {
-      prompt,
-      sites: options.site.length > 0 ? options.site : json ? [] : ["resid_post"],
-      interventions,
-      prompts: Object.fromEntries(options.feed.map(split)),
-      top,
-      seed,
+    const isImage = model.config.encoder?.image !== undefined;
+    check(!isImage || options.pixels !== undefined, "option/unknown", "this model reads images", {
+      where: model.config.name,
+      wanted: "--pixels FILE",
     });
-    await print(
-      json ? JSON.stringify(report) : pictures(report, process.stdout.columns || 100).join("\n"),
-    );
+    const session: Session = {
+      model,
+      backend,
+      ...(options.prompt !== undefined &&
+        !isImage && { prompt: readPrompt(model, options.prompt) }),
+      ...(options.pixels !== undefined && { image: await readImage(model, options.pixels) }),
+      options,
+      context: {},
+    };
+    const screen = screenOf(process.stdout);
+    const read: { name: string; report: unknown; lines: string[] }[] = [];
+    for (const reading of asked) {
+      checkReading(session, reading.name);
+      const report = await reading.read(session);
+      read.push({
+        name: reading.name,
+        report,
+        lines: options.json ? [] : reading.lines(report, screen),
+      });
+    }
+    // What was not asked for is not shown beside what was.
+    const isPlain = asked.length === 0 || options.site !== undefined;
+    const whole =
+      isPlain || options.json ? await wholeReport(session, options, interventions) : undefined;
+    if (options.json) {
+      const found = Object.fromEntries(read.map(({ name, report }) => [name, report]));
+      await print(
+        JSON.stringify({ ...whole!.report, ...(read.length > 0 && { readings: found }) }),
+      );
+      return exit.done;
+    }
+    const n = session.image ? undefined : session.prompt?.ids.length;
+    const title = n === undefined ? model.config.name : `${model.config.name}: ${n} tokens`;
+    const blocks = [whole?.lines(screen) ?? [title], ...read.map(({ lines }) => lines)];
+    await print(blocks.map((lines) => lines.join("\n")).join("\n\n"));
     return exit.done;
   } finally {
     await backend.release();
   }
+}
+
+interface Whole {
+  report: object;
+  lines(screen: Screen): string[];
+}
+
+/** What is said without any reading: of a decoder, of an encoder, or the model's name alone. */
+async function wholeReport(
+  { model, backend, prompt, image }: Session,
+  { prompt: text, site: asked, feed = [], top, seed, json }: Options,
+  interventions: readonly Intervention[],
+): Promise<Whole> {
+  const { encoder, name } = model.config;
+  const sites = asked ?? (json ? [] : ["resid_post"]);
+  if (encoder !== undefined && (prompt ?? image) !== undefined) {
+    const asked = { prompt, image, sites, interventions, top, seed };
+    const report = await encoderReport(model, backend, asked);
+    const drawn = {
+      causal: encoder.causal === true,
+      ...(image && { columns: image.grid[1] }),
+    };
+    const labels = report.tokens.map(tokenLabel);
+    const lines = (screen: Screen) => [
+      ...encoderLines(report),
+      ...Object.entries(report.sites).flatMap(([site, one]) => [
+        "",
+        ...sitePicture(site, one, labels, screen, drawn),
+      ]),
+    ];
+    return { report, lines };
+  }
+  if (text === undefined) return { report: { model: name }, lines: () => [] };
+  const prompts = Object.fromEntries(feed.map(split));
+  const run = { prompt: text, sites, interventions, prompts, top, seed };
+  const report = await runReport(model, backend, run);
+  return { report, lines: (screen) => pictures(report, screen) };
+}
+
+/** Encoders predict nothing that comes next. */
+function checkReading({ model, image }: Session, reading: string): void {
+  const { encoder, name } = model.config;
+  const knows = image ? ["attention"] : ["attention", "strip"];
+  check(
+    encoder === undefined || knows.includes(reading),
+    "model/encoder",
+    `${reading} reads what comes next, which an encoder does not say`,
+    { where: name, wanted: knows.map((one) => `--${one}`).join(", ") },
+  );
 }
 
 function split(text: string): [string, string] {
@@ -68,74 +173,4 @@ function split(text: string): [string, string] {
     wanted: "--feed other='The cat'",
   });
   return [text.slice(0, at), text.slice(at + 1)];
-}
-
-/** The report as lines for a terminal of so many columns. */
-export function pictures(report: RunReport, width: number): string[] {
-  const { model, tokens, interventions, hash, next, loss, effect, control, sites } = report;
-  const labels = tokens.map(tokenLabel);
-  const numbers = (values: readonly (number | null)[]) => values.map((x) => x ?? Number.NaN);
-  const title = [`${model}: ${tokens.length} tokens`];
-  if (hash !== null) title.push(`${interventions.length} interventions ${hash.slice(0, 12)}`);
-  const wide = Math.max(10, ...next.map((one) => tokenLabel(one).length));
-  const lines = [
-    title.join(", "),
-    "",
-    `${"next token".padEnd(wide)}   clean${effect ? "    with" : ""}`,
-  ];
-  for (const one of next) {
-    const cells = [one.clean, one.changed].flatMap((p) =>
-      p === undefined ? [] : [number(p).padStart(8)],
-    );
-    lines.push(`${tokenLabel(one).padEnd(wide)}${cells.join("")}`);
-  }
-  if (effect !== null) {
-    lines.push("", "                  KL     ΔCE  turned   (nats, nats, share of positions)");
-    lines.push(effectLine("effect", effect));
-    if (control !== null) {
-      const { directions, mean, least, most } = control;
-      lines.push(effectLine("control", mean));
-      lines.push(effectLine("  least", least), effectLine("  most", most));
-      lines.push(`  control: ${directions} random directions of the same norm`);
-    }
-  }
-  const lossRows = [{ label: "loss", values: numbers(loss.clean) }];
-  if (loss.changed) lossRows.push({ label: "  with", values: numbers(loss.changed) });
-  lines.push("", ...strip(labels, lossRows, width));
-  if (effect !== null)
-    lines.push("", ...strip(labels, [{ label: "KL", values: effect.kl_at }], width));
-  for (const [site, one] of Object.entries(sites))
-    lines.push("", ...sitePicture(site, one, labels, width));
-  return lines;
-}
-
-function effectLine(label: string, { kl, dCE, turned }: Effect): string {
-  const cells = [number(kl), `${dCE >= 0 ? "+" : ""}${number(dCE)}`, number(turned)];
-  return `${label.padEnd(12)}${cells.map((cell) => cell.padStart(8)).join("")}`;
-}
-
-function sitePicture(
-  site: string,
-  { norms, pattern }: SiteReport,
-  labels: string[],
-  width: number,
-): string[] {
-  if (norms !== undefined) {
-    const range = (values: readonly number[]) =>
-      `${number(Math.min(...values))} to ${number(Math.max(...values))}`;
-    const rows = [{ label: "norm", values: norms.clean }];
-    if (norms.changed) rows.push({ label: "  with", values: norms.changed });
-    const said = [range(norms.clean), ...(norms.changed ? [`with ${range(norms.changed)}`] : [])];
-    return [`${site}   ${said.join(", ")}`, ...strip(labels, rows, width)];
-  }
-  const { clean, changed } = pattern!;
-  // Scores have no fixed scale: each head is drawn from 0 to its largest.
-  const isPattern = site.endsWith("hook_pattern");
-  const drawn = (matrix: number[][]) =>
-    heatMap(matrix, isPattern ? 1 : Math.max(1e-9, ...matrix.flat().filter(Number.isFinite)));
-  const maps = clean.flatMap((matrix, head) => {
-    const own = { title: `head ${head}`, lines: drawn(matrix) };
-    return changed ? [own, { title: `head ${head} with`, lines: drawn(changed[head]!) }] : [own];
-  });
-  return [`${site}   queries down, keys across`, ...sideBySide(maps, width)];
 }

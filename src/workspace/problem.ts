@@ -45,6 +45,7 @@ const statuses: Readonly<Record<string, number>> = {
   "train/settings": 400,
   "train/size": 400,
   // Files that came from outside and are not what they should be.
+  circuits: 422,
   dictionary: 422,
   edit: 422,
   format: 422,
