@@ -4,6 +4,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 export interface Backend {
   readonly name: string;
+  /** What it was made with, as far as the last bits of results depend on it: see `buildInfo`. */
+  readonly options?: Readonly<Record<string, boolean | number | string | undefined>>;
   compile(program: Program, options?: CompileOptions): Promise<Executable>;
   /** Gives everything back: sessions, memory. Executables made here stop working. */
   release(): Promise<void>;

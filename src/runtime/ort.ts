@@ -52,6 +52,7 @@ export function ortBackend({
 
   return {
     name: "onnxruntime",
+    options: { threads, denormalsAsZero },
     async compile(program, options = {}) {
       const ort = await loadOrt();
       const settings = settingsFor(program, { threads, denormalsAsZero, ...options });
