@@ -5,7 +5,13 @@ import { check, isError } from "../base/errors.ts";
 import type { Context } from "../base/progress.ts";
 import { frameSafetensors } from "../formats/safetensors.ts";
 import { type Model, siteWidth } from "../models/index.ts";
-import { type Backend, outputLimitBytes, rowsPerRun } from "../runtime/index.ts";
+import {
+  type Backend,
+  type BuildInfo,
+  buildInfo,
+  outputLimitBytes,
+  rowsPerRun,
+} from "../runtime/index.ts";
 import { getText, putJson, type Store } from "../storage/store.ts";
 import { narrowF16 } from "../tensor/half.ts";
 import { bytesPerElement } from "../tensor/tensor.ts";
@@ -42,6 +48,13 @@ export interface ActivationManifest {
   tokens: number;
   tokens_hash: string;
   shards: { file: string; rows: [from: number, to: number] }[];
+  /**
+   * What it was computed on, to the last bit: more than one where it was continued on another, and none
+   * where an older version wrote it.
+   */
+  builds?: readonly BuildInfo[];
+  /** As in `RecordOptions`: how many rows go into a run, which the last bits depend on too. */
+  output_limit?: number;
   moments: {
     count: number;
     mean: number[];
@@ -58,6 +71,7 @@ const plain = { processing: [] as readonly string[], bos_policy: "none" };
 interface Progress {
   recipe: unknown;
   shards: ActivationManifest["shards"];
+  builds?: readonly BuildInfo[];
   moments: MomentsState;
 }
 
@@ -84,26 +98,10 @@ export async function recordActivations(
   const d = siteWidth(model.config, site);
   const bytesPerRow = n_ctx * d * bytesPerElement[dtype];
   const shardRows = rowsPerRun(rows, { bytesPerRow, limit: outputLimit });
-  const recipe = {
-    kind: "activations" as const,
-    format: 1 as const,
-    model: model.config.name,
-    model_hash: model.hash,
-    ...(model.tokenizer === undefined ? {} : { tokenizer_hash: model.tokenizer.hash }),
-    processing: [...(model.processing ?? [])],
-    bos_policy,
-    site,
-    dtype,
-    d,
-    n_ctx,
-    rows,
-    tokens: rows * n_ctx,
-    tokens_hash: hashTokens(data),
-  };
+  const recipe = makeRecipe(model, data, { site, dtype, bos_policy });
   const finished = await readJson<ActivationManifest>(store, `${prefix}manifest.json`);
   if (finished !== undefined) {
-    const { shards, moments, ...made } = finished;
-    checkSame(store, { ...plain, ...made }, recipe);
+    checkSame(store, recipeOf(finished), recipe);
     return finished;
   }
   const progress: Progress = (await readJson<Progress>(store, `${prefix}progress.json`)) ?? {
@@ -114,6 +112,9 @@ export async function recordActivations(
   checkSame(store, { ...plain, ...(progress.recipe as object) }, { ...recipe, shardRows });
 
   const { shards } = progress;
+  const build = await buildInfo(backend);
+  const before = progress.builds ?? [];
+  const builds = before.some((one) => isDeepStrictEqual(one, build)) ? before : [...before, build];
   const sums = sumMoments(d, progress.moments);
   let file: Shard | undefined;
   for (let from = shards.at(-1)?.rows[1] ?? 0; from < rows; from += shardRows) {
@@ -140,7 +141,7 @@ export async function recordActivations(
     const key = `acts-${String(shards.length).padStart(5, "0")}.safetensors`;
     await store.put(`${prefix}${key}`, file.bytes);
     shards.push({ file: key, rows: [from, to] });
-    await putJson(store, `${prefix}progress.json`, { ...progress, moments: sums.state() });
+    await putJson(store, `${prefix}progress.json`, { ...progress, builds, moments: sums.state() });
     context.onProgress?.({
       stage: "record",
       done: to * n_ctx,
@@ -149,10 +150,48 @@ export async function recordActivations(
     });
   }
   const moments = sums.moments();
-  const manifest = { ...recipe, shards, moments: { ...moments, mean: [...moments.mean] } };
+  const manifest: ActivationManifest = {
+    ...recipe,
+    shards,
+    builds,
+    output_limit: outputLimit,
+    moments: { ...moments, mean: [...moments.mean] },
+  };
   await putJson(store, `${prefix}manifest.json`, manifest);
   await store.delete(`${prefix}progress.json`);
   return manifest;
+}
+
+/** What a recording is of: two that agree in it hold the same numbers, but for their last bits. */
+export type Recipe = Omit<ActivationManifest, "shards" | "builds" | "output_limit" | "moments">;
+
+export function makeRecipe(
+  model: Model,
+  data: ActivationRows,
+  { site, dtype, bos_policy }: Pick<ActivationManifest, "site" | "dtype" | "bos_policy">,
+): Recipe {
+  const { n_ctx, rows } = data;
+  return {
+    kind: "activations",
+    format: 1,
+    model: model.config.name,
+    model_hash: model.hash,
+    ...(model.tokenizer === undefined ? {} : { tokenizer_hash: model.tokenizer.hash }),
+    processing: [...(model.processing ?? [])],
+    bos_policy,
+    site,
+    dtype,
+    d: siteWidth(model.config, site),
+    n_ctx,
+    rows,
+    tokens: rows * n_ctx,
+    tokens_hash: hashTokens(data),
+  };
+}
+
+export function recipeOf(manifest: ActivationManifest): Recipe {
+  const { shards, builds, output_limit, moments, ...made } = manifest;
+  return { ...plain, ...made };
 }
 
 interface Shard {
@@ -191,7 +230,7 @@ function hashTokens({ tokens, rows, n_ctx }: ActivationRows): string {
     .digest("hex");
 }
 
-function checkSame(store: Store, got: unknown, wanted: unknown): void {
+export function checkSame(store: Store, got: unknown, wanted: unknown): void {
   check(isDeepStrictEqual(got, wanted), "activations/recipe", "another recording lies here", {
     where: store.name,
     got,
@@ -200,7 +239,7 @@ function checkSame(store: Store, got: unknown, wanted: unknown): void {
   });
 }
 
-async function readJson<T>(store: Store, key: string): Promise<T | undefined> {
+export async function readJson<T>(store: Store, key: string): Promise<T | undefined> {
   try {
     return JSON.parse(await getText(store, key)) as T;
   } catch (error) {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { provenanceInputs, provenanceOf } from "../analysis/provenance.ts";
 import type { Dictionary } from "../dictionaries/dictionary.ts";
 import { loadDictionary, saveDictionary } from "../dictionaries/saelens.ts";
+import { buildInfo } from "../runtime/index.ts";
 import type { Store } from "../storage/store.ts";
 import { hashOf, readManifest, writeManifest } from "../workspace/artifact.ts";
 import { dictionaryId, layout } from "../workspace/layout.ts";
@@ -96,6 +97,7 @@ export async function keptDictionary(
     seed,
     inputs: { budget, ...provenanceInputs(provenance) },
     files: ["cfg.json", "sae_weights.safetensors"],
+    build: await buildInfo(study.backend),
   });
   return dictionary;
 }

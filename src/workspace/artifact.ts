@@ -2,12 +2,24 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { check } from "../base/errors.ts";
+import type { BuildInfo } from "../runtime/index.ts";
 import { putJson, type Store } from "../storage/store.ts";
 import { readJson } from "./json.ts";
 import { packageVersion } from "./package.ts";
 
 /** Grows when an older reader would misread. */
 export const manifestFormat = 1;
+
+/** What the last bits depend on: see `buildInfo`. */
+const BuildSchema = z.object({
+  micrographia: z.string(),
+  node: z.string(),
+  engine: z.string(),
+  options: z.record(z.string(), z.union([z.boolean(), z.number(), z.string()])),
+  platform: z.string(),
+  arch: z.string(),
+  cpu: z.object({ model: z.string(), flags: z.array(z.string()).readonly() }),
+}) satisfies z.ZodType<BuildInfo>;
 
 export const ManifestSchema = z
   .object({
@@ -23,6 +35,8 @@ export const ManifestSchema = z
     /** File beside the manifest → its length in bytes. */
     files: z.record(z.string(), z.number().int().nonnegative()),
     metrics: z.record(z.string(), z.json()),
+    /** On what it was computed, where that is one thing. */
+    build: BuildSchema.optional(),
   })
   .meta({ id: "Manifest" });
 
@@ -37,7 +51,7 @@ export type ManifestParts = Pick<Manifest, "kind"> &
 export async function writeManifest(
   store: Store,
   prefix: string,
-  { kind, parameters = {}, seed = 0, inputs = {}, metrics = {}, files = [] }: ManifestParts,
+  { kind, parameters = {}, seed = 0, inputs = {}, metrics = {}, files = [], build }: ManifestParts,
 ): Promise<Manifest> {
   const lengths: Record<string, number> = {};
   for (const name of files) {
@@ -57,6 +71,7 @@ export async function writeManifest(
     inputs,
     files: lengths,
     metrics,
+    ...(build && { build }),
   };
   await putJson(store, `${prefix}/manifest.json`, manifest);
   return manifest;

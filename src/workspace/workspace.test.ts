@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { buildInfo, ortBackend } from "../runtime/index.ts";
 import { memoryStore } from "../storage/memory.ts";
 import { putText } from "../storage/store.ts";
 import { hashOf, readManifest, writeManifest } from "./artifact.ts";
@@ -28,6 +29,9 @@ describe("an artifact", () => {
     expect(written.files).toEqual({ "data.bin": 5 });
     const read = await readManifest(store, "a", { kind: "bundle", inputs: { model: "abc" } });
     expect(read).toEqual(written);
+    const build = await buildInfo(ortBackend({ threads: 2 }));
+    await writeManifest(store, "a", { ...parts, build });
+    expect((await readManifest(store, "a")).build).toEqual(build);
   });
 
   test("is refused when it is of another kind or made from something else", async () => {
