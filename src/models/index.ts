@@ -58,6 +58,7 @@ export {
   runEncoder,
 } from "./encoders/run.ts";
 export type { Tower } from "./families/clip.ts";
+export { modelFingerprint } from "./fingerprint.ts";
 export {
   type GrowOptions,
   type GrowRows,

@@ -49,7 +49,8 @@ async function main(start: StartMessage): Promise<void> {
   setTimeout(() => process.exit(), lingerMs).unref();
 }
 
-async function work({ id, name, input, folder, threads }: StartMessage): Promise<Outcome> {
+async function work({ folder, threads, ...job }: StartMessage): Promise<Outcome> {
+  const { id, name } = job;
   const workspace = await openWorkspace(folder);
   const { store } = workspace;
   const lock = await acquireLock(join(folder, layout.runLock(id)), { waitMs });
@@ -71,7 +72,7 @@ async function work({ id, name, input, folder, threads }: StartMessage): Promise
       threads,
     };
     try {
-      return await attempt({ id, name, input }, context, log);
+      return await attempt(job, context, log);
     } finally {
       clearInterval(timer);
     }
@@ -82,7 +83,7 @@ async function work({ id, name, input, folder, threads }: StartMessage): Promise
 
 /** Runs the job to one of its three ends, and writes that end down. */
 async function attempt(
-  { id, name, input }: Pick<StartMessage, "id" | "name" | "input">,
+  { id, name, input, made_from }: Omit<StartMessage, "folder">,
   context: JobContext,
   log: RunLog,
 ): Promise<Outcome> {
@@ -102,6 +103,7 @@ async function attempt(
     await writeManifest(store, layout.run(id), {
       kind: name,
       parameters: { input: asJson(input) },
+      inputs: { ...made_from },
       metrics: { result },
     });
     return await end({ status: "done", result, problem: null });

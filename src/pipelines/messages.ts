@@ -7,6 +7,8 @@ export interface StartMessage {
   id: string;
   name: string;
   input: unknown;
+  /** Name → hash of what the input only names. */
+  made_from?: Readonly<Record<string, string>>;
   folder: string;
   threads?: number;
 }

@@ -8,6 +8,7 @@ import { ortBackend } from "../runtime/index.ts";
 import type { Document } from "../text/document.ts";
 import { packRows } from "../text/pack.ts";
 import { fileDocuments } from "../text/sources/files.ts";
+import { hashOf } from "../workspace/artifact.ts";
 import { idPart, safeId } from "../workspace/layout.ts";
 import type { JobContext } from "./events.ts";
 import { beginRows, rowLength, textLength } from "./rows.ts";
@@ -67,11 +68,17 @@ export async function record(
   const packed = beginRows(text, tokenizer);
   const rows = Math.min(packed.rows, Math.ceil((tokens ?? packed.tokens.length) / n_ctx));
   check(rows > 0, "text/empty", "there is no text to record", { got: texts.join(", ") });
-  const prefix = `activations/${safeId(`${idPart(name)}-${site.replaceAll(".", "-")}-${dtype}`)}`;
+  const tokensRead = packed.tokens.subarray(0, rows * n_ctx);
+  // Of another model in the same place, or of other texts, the recording lies elsewhere.
+  const { buffer, byteOffset, byteLength } = tokensRead;
+  const read = hashOf(new Uint8Array(buffer, byteOffset, byteLength));
+  const made = hashOf({ model: model.hash, tokenizer: tokenizer.hash, read }).slice(0, 8);
+  const part = `${idPart(name)}-${site.replaceAll(".", "-")}-${dtype}-${made}`;
+  const prefix = `activations/${safeId(part)}`;
   const manifest = await recordActivations(
     model,
     ortBackend({ threads: context.threads }),
-    { ...packed, rows, tokens: packed.tokens.subarray(0, rows * n_ctx) },
+    { ...packed, rows, tokens: tokensRead },
     { site, store: context.store, prefix: `${prefix}/`, dtype, bos_policy: bosPolicy(tokenizer) },
     context,
   );

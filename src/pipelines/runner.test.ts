@@ -1,16 +1,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { readManifest } from "../workspace/artifact.ts";
 import type { LoggedEvent } from "../workspace/events.ts";
 import { layout } from "../workspace/layout.ts";
 import { openRunLog } from "../workspace/run-log.ts";
 import { openWorkspace, type Workspace } from "../workspace/workspace.ts";
 import { runId, startJob } from "./runner.ts";
+import { writeTinyModel } from "./tiny-model.fixture.ts";
 
 let folder: string;
 let workspace: Workspace;
@@ -74,6 +76,34 @@ describe("a job", () => {
     expect(again).toMatchObject({ id: first.id, known: true });
     expect((await again.done).result).toEqual(outcome.result);
   });
+
+  test("is done again when another model lies where the first one lay", async () => {
+    const model = join(folder, "model");
+    const texts = join(folder, "texts");
+    await mkdir(texts);
+    await writeFile(
+      join(texts, "a.txt"),
+      "The moss grows on the north side of the stone. ".repeat(20),
+    );
+    await writeTinyModel(model);
+    const input = { model, texts: [texts], tokens: 128 };
+    const first = await startJob("record", input, { workspace });
+    const outcome = await first.done;
+    expect(outcome).toMatchObject({ status: "done", problem: null });
+    const { inputs } = await readManifest(workspace.store, layout.run(first.id));
+    expect(inputs.model_files).toMatch(/^[0-9a-f]{64}$/);
+    const again = await startJob("record", input, { workspace });
+    expect(again).toMatchObject({ id: first.id, known: true });
+    await writeTinyModel(model, 2);
+    const other = await startJob("record", input, { workspace });
+    expect(other.known).toBe(false);
+    expect(other.id).not.toBe(first.id);
+    const { status, result } = await other.done;
+    expect(status).toBe("done");
+    expect(result).not.toEqual(outcome.result);
+    await writeTinyModel(model);
+    expect(await startJob("record", input, { workspace })).toMatchObject({ id: first.id });
+  }, 60_000);
 
   test("whose manifest is cut off is done again", async () => {
     const input = { steps: 3, step_ms: 1 };

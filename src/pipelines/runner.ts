@@ -10,6 +10,7 @@ import { packageVersion } from "../workspace/package.ts";
 import { problemOf } from "../workspace/problem.ts";
 import { openRunLog } from "../workspace/run-log.ts";
 import { type Workspace, writeRequest } from "../workspace/workspace.ts";
+import type { MadeFrom } from "./identity.ts";
 import {
   exitCodes,
   type FromChild,
@@ -23,7 +24,7 @@ export type { Outcome } from "./messages.ts";
 export { exitCodes } from "./messages.ts";
 
 export interface RunningJob {
-  /** Of the run: the same for the same job and input. */
+  /** Of the run: the same for the same job, input, and model or dictionary that the input names. */
   readonly id: string;
   /** True when the result was there already and nothing runs. */
   readonly known: boolean;
@@ -52,7 +53,8 @@ export async function startJob(
   { workspace, threads, onEvent }: StartOptions,
 ): Promise<RunningJob> {
   const parsed = await parseInput(name, input);
-  const id = runId(name, parsed);
+  const made_from = await madeFrom(name, parsed, workspace);
+  const id = runId(name, parsed, made_from);
   const known = await resultOf(workspace, id, name);
   if (known !== undefined) {
     const done = Promise.resolve(known);
@@ -65,6 +67,7 @@ export async function startJob(
     id,
     name,
     input: parsed,
+    made_from,
     folder: workspace.folder,
     threads,
   };
@@ -80,8 +83,21 @@ export async function startJob(
   };
 }
 
-export function runId(name: string, input: unknown): string {
-  return `${name}-${hashOf({ name, input, version: packageVersion() }).slice(0, 10)}`;
+export function runId(name: string, input: unknown, made_from: MadeFrom = {}): string {
+  const named = Object.keys(made_from).length === 0 ? undefined : made_from;
+  const version = packageVersion();
+  return `${name}-${hashOf({ name, input, version, made_from: named }).slice(0, 10)}`;
+}
+
+/** What cannot be found is nothing here: the job says in its log why it failed. */
+async function madeFrom(name: string, input: unknown, workspace: Workspace): Promise<MadeFrom> {
+  const { madeFrom: ask } = await findJob(name);
+  try {
+    return (await ask?.(input as never, workspace)) ?? {};
+  } catch (error) {
+    if (isError(error)) return {};
+    throw error;
+  }
 }
 
 /** The outcome of a run that was done before; undefined when there is none, or it is damaged. */

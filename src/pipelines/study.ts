@@ -96,11 +96,7 @@ export async function openModel(
   name: string,
   project?: string,
 ): Promise<Pick<Study, "reference" | "folder" | "recipe" | "model" | "tokenizer">> {
-  const own = project === undefined ? "" : join(project, "models", name);
-  const isOwn = own !== "" && existsSync(join(own, "config.json"));
-  const found: Omit<ResolvedModel, "kind"> = isOwn
-    ? { name, folder: own }
-    : await resolveModel(name);
+  const found = await findModel(name, project);
   const { folder, file } = found;
   const model = await openFolder(file ?? folder, { name: found.name });
   const { tokenizer } = model;
@@ -110,7 +106,7 @@ export async function openModel(
   });
   const recipe = join(folder, "recipe.json");
   return {
-    reference: isOwn ? name : referenceOf(found as ResolvedModel),
+    reference: found.kind === "own" ? name : referenceOf(found),
     folder,
     recipe: existsSync(recipe) ? recipe : null,
     model,
@@ -118,7 +114,16 @@ export async function openModel(
   };
 }
 
-function referenceOf({ kind, name, folder, file, commit }: ResolvedModel): string {
+type Found = ResolvedModel | (Omit<ResolvedModel, "kind"> & { readonly kind: "own" });
+
+/** Where the model lies that a job means. Errors: `model/missing`. */
+export async function findModel(name: string, project?: string): Promise<Found> {
+  const folder = project === undefined ? "" : join(project, "models", name);
+  const isOwn = folder !== "" && existsSync(join(folder, "config.json"));
+  return isOwn ? { kind: "own", name, folder } : resolveModel(name);
+}
+
+function referenceOf({ kind, name, folder, file, commit }: Found): string {
   if (kind === "organism") return name;
   return kind === "hub" ? `${name}@${commit}` : (file ?? folder);
 }

@@ -21,12 +21,12 @@ export const tinyConfig: ModelConfig = {
 };
 
 /** Writes the model into a folder, with a vocabulary of the field guide's own words. */
-export async function writeTinyModel(folder: string): Promise<void> {
+export async function writeTinyModel(folder: string, seed = 1): Promise<void> {
   const counts = new Map<string, number>();
   for (const { text, split } of await readFieldGuide())
     if (split === "grow") countWords(counts, text);
   const tokenizerFile = trainBpe(counts, { d_vocab: tinyConfig.d_vocab });
   const tokenizer = loadTokenizer(JSON.stringify(tokenizerFile));
-  const model = makeModel(tinyConfig, initWeights(tinyConfig, random(1)), tokenizer);
+  const model = makeModel(tinyConfig, initWeights(tinyConfig, random(seed)), tokenizer);
   await saveModel(folderStore(folder), model, { tokenizerFile });
 }
