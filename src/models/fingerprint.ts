@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { ggufPart, partKeys } from "../formats/gguf/split.ts";
+import { ggufParts } from "../storage/gguf-files.ts";
 
 /** Larger ones are known by their size and the time of their last change. */
 const mostRead = 8 * 2 ** 20;
@@ -32,9 +32,7 @@ async function namesIn(folder: string): Promise<string[]> {
 
 /** A GGUF file says everything itself; other weights need what lies beside them. */
 function namesOf(name: string): string[] {
-  const part = ggufPart(name);
-  if (part !== undefined) return partKeys(part);
-  return name.endsWith(".gguf") ? [name] : [...new Set([name, ...own])];
+  return name.endsWith(".gguf") ? ggufParts(name) : [...new Set([name, ...own])];
 }
 
 async function stamp(path: string, name: string): Promise<string | undefined> {

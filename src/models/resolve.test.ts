@@ -52,3 +52,30 @@ test("what is not here is refused with the line that fetches it", async () => {
     hint: undefined,
   });
 });
+
+test("a hub id with GGUF alone means its file, and which, if there are several, is asked", async () => {
+  const folder = join(cacheDir, "models--org--blocks");
+  const snapshot = join(folder, "snapshots", commit);
+  mkdirSync(join(snapshot, "q8"), { recursive: true });
+  mkdirSync(join(folder, "refs"));
+  writeFileSync(join(folder, "refs/main"), commit);
+  for (const i of [1, 2]) writeFileSync(join(snapshot, `q8/m-0000${i}-of-00002.gguf`), "");
+  writeFileSync(join(snapshot, "mmproj-m.gguf"), "");
+  const first = join(snapshot, "q8", "m-00001-of-00002.gguf");
+  expect(await resolveModel("org/blocks", options)).toEqual({
+    kind: "hub",
+    name: "org/blocks",
+    folder: snapshot,
+    commit,
+    file: first,
+  });
+  writeFileSync(join(snapshot, "m-q4.gguf"), "");
+  await expect(resolveModel("org/blocks", options)).rejects.toMatchObject({
+    code: "model/weights",
+    got: "m-q4.gguf, q8/m-00001-of-00002.gguf",
+    wanted: "the path of one of them",
+  });
+  // Weights that the config is of come first.
+  for (const name of ["config.json", "model.safetensors"]) writeFileSync(join(snapshot, name), "");
+  expect((await resolveModel("org/blocks", options)).file).toBeUndefined();
+});

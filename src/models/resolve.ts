@@ -1,8 +1,9 @@
 // Where does a model's name lead? To a bundled organism, a folder, a file, or a hub id in the cache.
 import { stat } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
-import { fail } from "../base/errors.ts";
-import { findSnapshot, pullLine } from "../storage/hub/cached.ts";
+import { basename, dirname, join, resolve } from "node:path";
+import { check, fail } from "../base/errors.ts";
+import { ggufModels } from "../storage/gguf-files.ts";
+import { findSnapshot, pullLine, type Snapshot } from "../storage/hub/cached.ts";
 import { isRepoId } from "../storage/hub/layout.ts";
 import { type HubOptions, hubSettings } from "../storage/hub/settings.ts";
 import { listOrganisms, organismFolder } from "./organisms.ts";
@@ -21,7 +22,7 @@ export interface ResolvedModel {
 
 /**
  * `org/name@revision` for a hub id. Never asks the network: `pullModel` does. Errors:
- * `model/missing`, `hub/incomplete` (both with the line that fetches it).
+ * `model/missing`, `hub/incomplete` (both with the line that fetches it), `model/weights`.
  */
 export async function resolveModel(
   reference: string,
@@ -42,14 +43,32 @@ export async function resolveModel(
   const { repo, revision } = splitReference(reference);
   const isId = isRepoId(repo);
   const cached = isId ? await findSnapshot(repo, { ...options, revision }) : undefined;
-  if (cached !== undefined)
-    return { kind: "hub", name: repo, folder: cached.folder, commit: cached.commit };
+  if (cached !== undefined) {
+    const { folder, commit } = cached;
+    const file = ggufIn(cached);
+    return { kind: "hub", name: repo, folder, commit, ...(file === undefined ? {} : { file }) };
+  }
   return fail("model/missing", `there is no model ${reference} on this machine`, {
     got: reference,
     wanted: `a folder, a file, an organism (${organisms.join(", ")}), or a hub id in the cache`,
     where: isId ? (await hubSettings(options)).cacheDir : undefined,
     hint: isId ? `fetch it: ${pullLine(repo, revision)}` : undefined,
   });
+}
+
+/** The one GGUF model of a snapshot that has no other weights, in whatever folder of it. */
+function ggufIn({ repo, folder, files }: Snapshot): string | undefined {
+  const models = ggufModels(files);
+  if (models.length === 0 || files.some((file) => /\.(safetensors|bin|pt|pth)$/.test(file)))
+    return undefined;
+  const paths = models.map((file) => join(folder, ...file.split("/")));
+  check(models.length === 1, "model/weights", `several GGUF models of ${repo} are in the cache`, {
+    where: folder,
+    got: models.join(", "),
+    wanted: "the path of one of them",
+    hint: `e.g. ${paths[0]}`,
+  });
+  return paths[0];
 }
 
 /** `org/name@revision`: revision is `main` where none is named. */

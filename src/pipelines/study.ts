@@ -125,7 +125,8 @@ export async function findModel(name: string, project?: string): Promise<Found> 
 
 function referenceOf({ kind, name, folder, file, commit }: Found): string {
   if (kind === "organism") return name;
-  return kind === "hub" ? `${name}@${commit}` : (file ?? folder);
+  // Of several GGUF models of one commit the path names the one that was read.
+  return kind === "hub" && file === undefined ? `${name}@${commit}` : (file ?? folder);
 }
 
 function recipeOf(recipe: string | null, folder: string): string {

@@ -1,5 +1,6 @@
 // The tensors of a GGUF file by name, and its metadata.
 import { check, fail } from "../../base/errors.ts";
+import { ggufPart, partKeys } from "../../storage/gguf-files.ts";
 import type { Store } from "../../storage/store.ts";
 import { blockTypes, widenBlocks } from "../../tensor/quantized.ts";
 import { sizeOf, type Tensor, tensor } from "../../tensor/tensor.ts";
@@ -7,7 +8,6 @@ import { openSource, parsePrefix } from "../cursor.ts";
 import { decodeStored, isPlain, storedTypes } from "../stored.ts";
 import { entryOf, type TensorEntry, type TensorFile } from "../tensor-file.ts";
 import { type GgufHead, type GgufInfo, type GgufValue, parseHead } from "./metadata.ts";
-import { ggufPart, partKeys } from "./split.ts";
 
 export interface GgufFile extends TensorFile {
   readonly version: number;

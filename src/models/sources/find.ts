@@ -2,8 +2,8 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { check, fail } from "../../base/errors.ts";
-import { ggufModels, ggufPart } from "../../formats/gguf/split.ts";
 import { folderStore } from "../../storage/folder.ts";
+import { ggufModels, ggufPart } from "../../storage/gguf-files.ts";
 import type { Store } from "../../storage/store.ts";
 
 export interface Place {
@@ -62,11 +62,15 @@ function isLlama2c(first: Uint8Array): boolean {
 
 async function inFolder(store: Store, prefix: string): Promise<Place> {
   const name = basename(prefix || store.name);
-  if ((await store.size(`${prefix}config.json`)) !== undefined)
-    return { kind: "config", store, prefix, name };
   const keys = await filesIn(store, prefix);
-  // The tower of a model that sees lies beside it and is none.
-  const gguf = ggufModels(keys).filter((key) => !/(^|\/)mmproj/i.test(key));
+  const gguf = ggufModels(keys);
+  // Those who publish GGUF leave a config.json beside it, which names no weights.
+  const hasConfig = (await store.size(`${prefix}config.json`)) !== undefined;
+  if (
+    hasConfig &&
+    (gguf.length === 0 || weightsIn(keys).length > 0 || endsWith(keys, ".index.json").length > 0)
+  )
+    return { kind: "config", store, prefix, name };
   const kinds = { gguf, llama2c: await llama2cFiles(store, keys) };
   for (const [kind, found] of Object.entries(kinds) as ["gguf" | "llama2c", string[]][]) {
     check(found.length <= 1, "model/weights", `the folder holds several ${kind} models`, {
@@ -132,12 +136,16 @@ const usual = [
 /** What trainers leave beside the weights. */
 const other = /(training_args|optimizer|scheduler|scaler|rng_state[_\d]*|tokenizer.*)\.[a-z]+$/;
 
+function weightsIn(keys: readonly string[]): string[] {
+  const found = endsWith(keys, ".safetensors", ".bin", ".pt", ".pth");
+  return found.filter((key) => !other.test(key));
+}
+
 /** The weights beside a config.json: under a usual name, or the only file that could be them. */
 export async function weightsBeside(store: Store, prefix: string): Promise<string> {
   for (const name of usual)
     if ((await store.size(`${prefix}${name}`)) !== undefined) return `${prefix}${name}`;
-  const keys = endsWith(await filesIn(store, prefix), ".safetensors", ".bin", ".pt", ".pth");
-  const found = keys.filter((key) => !other.test(key));
+  const found = weightsIn(await filesIn(store, prefix));
   if (found.length === 1) return found[0]!;
   return fail(
     "model/weights",

@@ -74,3 +74,13 @@ test("what llama.cpp calls by other names cuts a text as it is called", async ()
     got: "gpt-9",
   });
 });
+
+test("a config.json beside GGUF alone changes nothing; beside other weights it does", async () => {
+  const at = join(folder, "published");
+  mkdirSync(at);
+  copyFileSync(fileOf("olmo2"), join(at, "m.gguf"));
+  copyFileSync("test/golden/families/llama/config.json", join(at, "config.json"));
+  expect((await openModel(at)).config).toMatchObject({ family: "olmo2", name: "m" });
+  copyFileSync("test/golden/families/llama/model.safetensors", join(at, "model.safetensors"));
+  expect((await openModel(at)).config.family).toBe("llama");
+});

@@ -186,6 +186,33 @@ test("pickles come only without safetensors, other kinds only when asked for", a
   expect(await codeOf(pull())).toBe("hub/no-weights");
 });
 
+test("of a repository with GGUF alone comes its one model, every part of it", async () => {
+  const parts = [1, 2].map((i) => `q/tiny-Q8_0-0000${i}-of-00002.gguf`);
+  const files = {
+    "README.md": utf8("# tiny"),
+    "mmproj-tiny-f16.gguf": noise(3000, 5),
+    "imatrix.gguf": noise(3000, 6),
+    ...Object.fromEntries(parts.map((name, i) => [name, noise(4000, i)])),
+  };
+  await start({ revisions: { main: files } });
+  expect((await pull()).files).toEqual(parts);
+  const { [parts[1]!]: _, ...cut } = files as Record<string, Uint8Array>;
+  hub!.world.revisions.main = cut;
+  expect(await codeOf(pull())).toBe("hub/missing-file");
+});
+
+test("of several quantisations none is guessed: the refusal lists them, --include picks", async () => {
+  const names = ["tiny-Q2_K.gguf", "tiny-Q4_K_M.gguf", "tiny-f16.gguf"];
+  const files = Object.fromEntries(names.map((name, i) => [name, noise((i + 1) * 2 ** 20, i)]));
+  await start({ revisions: { main: { "config.json": utf8("{}"), ...files } } });
+  await expect(pull()).rejects.toMatchObject({
+    code: "hub/several-weights",
+    got: "tiny-Q2_K.gguf (1.0 MB), tiny-Q4_K_M.gguf (2.0 MB), tiny-f16.gguf (3.0 MB)",
+    hint: `choose: micrographia pull ${repo} --include 'tiny-f16.gguf'`,
+  });
+  expect((await pull({ include: ["*Q2_K*"] })).files).toEqual(["tiny-Q2_K.gguf"]);
+});
+
 test("a branch that moves keeps the old snapshot until the new one is whole", async () => {
   await start({ revisions: { main: single } });
   const old = await pull();

@@ -45,10 +45,11 @@ export interface Pulled extends Snapshot {
 
 /**
  * Default files: configuration, tokenizer, chat template, and the weights as safetensors (single or
- * the shards that the index names); pickles only where there are none. Progress counts bytes.
+ * the shards that the index names); pickles only where there are none, and GGUF only where there are
+ * no pickles. Progress counts bytes.
  *
  * Errors: `hub/not-found`, `hub/gated`, `hub/revision`, `hub/unreachable`, `hub/offline`,
- * `hub/incomplete`, `hub/no-weights`, `hub/no-match`, `hub/checksum`, `storage/full`,
+ * `hub/incomplete`, `hub/no-weights`, `hub/several-weights`, `hub/no-match`, `hub/checksum`, `storage/full`,
  * `run/interrupted`.
  */
 export async function pullModel(repo: string, options: PullOptions = {}): Promise<Pulled> {
@@ -168,7 +169,12 @@ async function fromHub(
     await fetchAll(files);
   } else {
     const first = neededFiles(paths);
-    const weights = first.index === undefined ? weightFiles(paths, repo) : [];
+    const chosenWeights = (): string[] => {
+      const chosen = weightFiles(paths, repo, (path) => remote.get(path)?.size ?? 0);
+      checkThere(chosen, remote, repo);
+      return chosen;
+    };
+    const weights = first.index === undefined ? chosenWeights() : [];
     await fetchAll([...first.files, ...weights]);
     if (first.index !== undefined)
       weights.push(...(await readShards(pointerPath(place, commit, first.index), repo, remote)));
@@ -234,12 +240,20 @@ async function readShards(
   remote: ReadonlyMap<string, RemoteFile>,
 ): Promise<string[]> {
   const shards = shardsOf(await readFile(path, "utf8"), repo);
-  const missing = shards.filter((shard) => !remote.has(shard));
-  check(missing.length === 0, "hub/missing-file", "the index names shards that are not there", {
+  checkThere(shards, remote, repo);
+  return shards;
+}
+
+function checkThere(
+  files: readonly string[],
+  remote: ReadonlyMap<string, RemoteFile>,
+  repo: string,
+): void {
+  const missing = files.filter((file) => !remote.has(file));
+  check(missing.length === 0, "hub/missing-file", "the model has parts that are not there", {
     where: repo,
     got: missing.join(", "),
   });
-  return shards;
 }
 
 async function checkSpace(cacheDir: string, wanted: number): Promise<void> {

@@ -1,5 +1,6 @@
 // Which files of a repository are needed to open the model?
 import { check, fail } from "../../base/errors.ts";
+import { ggufModels, ggufParts } from "../gguf-files.ts";
 
 const always = [
   "config.json",
@@ -33,8 +34,15 @@ export function neededFiles(paths: readonly string[]): { files: string[]; index?
   return index === undefined ? { files } : { files: [...files, index], index };
 }
 
-/** The weights where no index names them: safetensors, and only without any, PyTorch's pickles. */
-export function weightFiles(paths: readonly string[], repo: string): string[] {
+/**
+ * The weights where no index names them: safetensors; only without any, PyTorch's pickles; only
+ * without those, GGUF, if it is of one model.
+ */
+export function weightFiles(
+  paths: readonly string[],
+  repo: string,
+  sizeOf?: (path: string) => number,
+): string[] {
   const groups = ["model.safetensors", "*.safetensors", "pytorch_model.bin", "pytorch_model*.bin"];
   for (const glob of groups) {
     const found = paths.filter(
@@ -42,11 +50,39 @@ export function weightFiles(paths: readonly string[], repo: string): string[] {
     );
     if (found.length > 0) return found;
   }
+  const models = ggufModels(paths);
+  if (models.length > 0) return oneOf(models, repo, sizeOf);
   const other = paths.filter((path) => /\.(bin|pt|pth|gguf|onnx|h5|msgpack|npz)$/.test(path));
-  return fail("hub/no-weights", "the repository has no safetensors and no pytorch_model.bin", {
+  return fail(
+    "hub/no-weights",
+    "the repository has no safetensors, no pytorch_model.bin and no GGUF",
+    {
+      where: repo,
+      got: other.slice(0, 12).join(", ") || "no weights at all",
+      hint: "choose files with --include, e.g. --include '*.onnx'",
+    },
+  );
+}
+
+/** One model in several quantisations: which of them is nobody's guess. */
+function oneOf(
+  models: readonly string[],
+  repo: string,
+  sizeOf?: (path: string) => number,
+): string[] {
+  const [first] = models;
+  if (models.length === 1) return ggufParts(first!);
+  const told = models.map((model) => {
+    const bytes = ggufParts(model).reduce((sum, part) => sum + (sizeOf?.(part) ?? 0), 0);
+    return sizeOf === undefined ? model : `${model} (${(bytes / 2 ** 20).toFixed(1)} MB)`;
+  });
+  const wide = models.find((model) => /(^|[^a-z0-9])(f32|bf16|f16|q8_0)[^a-z0-9]/i.test(model));
+  const glob = (wide ?? first!).replace(/-00001-of-\d+\.gguf$/, "-*");
+  return fail("hub/several-weights", "the repository holds several GGUF models", {
     where: repo,
-    got: other.slice(0, 12).join(", ") || "no weights at all",
-    hint: "choose files with --include, e.g. --include '*.gguf'",
+    got: told.join(", "),
+    wanted: "one of them",
+    hint: `choose: micrographia pull ${repo} --include '${glob}'`,
   });
 }
 

@@ -1,4 +1,4 @@
-// Which files hold one GGUF model that was split, by their names: `model-00001-of-00003.gguf`.
+// Which files hold one GGUF model, by their names? One, or the parts of `model-00001-of-00003.gguf`.
 
 export interface GgufPart {
   readonly stem: string;
@@ -19,12 +19,19 @@ export function partKeys({ stem, count }: GgufPart): string[] {
   return Array.from({ length: count }, (_, i) => `${stem}-${five(i + 1)}-of-${five(count)}.gguf`);
 }
 
-/** One entry a model: a split one is its first part, whether or not the others are there. */
+/** All files of the model that this one is of, first to last, whether or not they are there. */
+export function ggufParts(key: string): string[] {
+  const part = ggufPart(key);
+  return part === undefined ? [key] : partKeys(part);
+}
+
+/**
+ * The first file of each model, sorted. The tower of one that sees lies beside it and is none, nor is
+ * what a quantiser measured.
+ */
 export function ggufModels(keys: readonly string[]): string[] {
-  const found = keys.filter((key) => key.endsWith(".gguf"));
-  const firsts = found.map((key) => {
-    const part = ggufPart(key);
-    return part === undefined ? key : partKeys(part)[0]!;
-  });
-  return [...new Set(firsts)];
+  const found = keys.filter(
+    (key) => key.endsWith(".gguf") && !/(^|\/)(mmproj|imatrix)[^/]*$/i.test(key),
+  );
+  return [...new Set(found.map((key) => ggufParts(key)[0]!))].sort();
 }
