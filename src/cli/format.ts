@@ -98,5 +98,5 @@ export function hundredths(value: number): string {
 }
 
 export function signed(value: number): string {
-  return value > 0 ? `+${short(value)}` : short(value);
+  return value >= 0.005 ? `+${short(value)}` : short(value);
 }

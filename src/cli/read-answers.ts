@@ -1,6 +1,7 @@
 // Which two next tokens are compared: those that were named, or the model's own two likeliest?
 import { check } from "../base/errors.ts";
 import { logProbabilities, runWithCache } from "../hooks/index.ts";
+import { clipped, tokenLabel } from "./picture.ts";
 import { type Prompt, type Session, type Token, tokenOf, tokensOf } from "./read-session.ts";
 
 export interface Asked {
@@ -36,4 +37,10 @@ export async function askedAnswers(
   });
   const [a, b] = tokensOf(model, [right, wrong]);
   return { right: a!, wrong: b! };
+}
+
+/** `logit(·was) − logit(·had)`, cut where tokens are long. */
+export function askedDifference(right: Token, wrong: Token): string {
+  const [a, b] = [right, wrong].map((token) => clipped(tokenLabel(token), 14));
+  return `logit(${a}) − logit(${b})`;
 }

@@ -8,8 +8,8 @@ import {
 } from "../circuits/index.ts";
 import { signed } from "./format.ts";
 import type { Screen } from "./ink.ts";
-import { aligned, tokenLabel } from "./picture.ts";
-import { askedAnswers } from "./read-answers.ts";
+import { aligned, clipped, tokenLabel } from "./picture.ts";
+import { askedAnswers, askedDifference } from "./read-answers.ts";
 import {
   type FigureRecord,
   FigureSchema,
@@ -111,9 +111,9 @@ export const attributionReading: Reading<AttributionReport> = {
       ];
     });
     return [
-      `direct logit attribution   logit(${tokenLabel(right)}) − logit(${tokenLabel(wrong)}) after ${tokenLabel(tokens.at(-1)!)} is ${signed(difference)}`,
+      `direct logit attribution   ${askedDifference(right, wrong)} after ${clipped(tokenLabel(tokens.at(-1)!), 14)} is ${signed(difference)}`,
       "each part's share, in logits, beside its share in 16 differences of random tokens",
-      "● further from zero than 95 % of those   ○ not",
+      "● further from zero than 95 % of those, as one part in twenty is by chance   ○ not",
       ...aligned(rows),
     ];
   },

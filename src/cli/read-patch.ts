@@ -7,7 +7,7 @@ import { findSite } from "../models/index.ts";
 import { hundredths, signed } from "./format.ts";
 import type { Screen } from "./ink.ts";
 import { aligned, clipped, columnsOf, sideBySide, tokenLabel } from "./picture.ts";
-import { askedAnswers } from "./read-answers.ts";
+import { askedAnswers, askedDifference } from "./read-answers.ts";
 import {
   type FigureRecord,
   FigureSchema,
@@ -116,7 +116,7 @@ export const patchReading: Reading<PatchReport> = {
       label === b[i] ? clipped(label, 16) : `${clipped(label, 8)}/${clipped(b[i]!, 8)}`,
     );
     return [
-      `activation patching   logit(${tokenLabel(right)}) − logit(${tokenLabel(wrong)}): clean ${signed(differences.clean)}, corrupted ${signed(differences.corrupted)}`,
+      `activation patching   ${askedDifference(right, wrong)}: clean ${signed(differences.clean)}, corrupted ${signed(differences.corrupted)}`,
       "noising: the clean prompt runs, one value is the corrupted prompt's; denoising: the other way",
       "an effect of 1 goes all of the way; unrelated: the value comes from the prompt's tokens, shuffled",
       "● further from zero than the unrelated   ○ not",
@@ -150,8 +150,8 @@ function picture(sweep: Sweep, labels: readonly string[], { ink, width }: Screen
   const { cells } = sweep;
   const rows = [...new Set(cells.map(rowOf))].slice(-mostRows);
   const names = rows.map((row) => (cells[0]!.head === undefined ? labels[row]! : `head ${row}`));
-  const margin = Math.max(...names.map(columnsOf)) + 1;
-  const room = Math.floor((width - margin - 2) / 2);
+  const margin = Math.max("layer".length, ...names.map(columnsOf));
+  const room = Math.floor((width - margin - 4) / 2);
   const every = [...new Set(cells.map(({ layer }) => layer))];
   // Numbers where they fit, else shades: the strongest are named below anyway.
   const wide = every.length * 5 <= room ? 5 : 2;

@@ -150,7 +150,7 @@ export function tokenOf(model: Model, text: string, option: string): number {
     const found = model.tokenizer?.encode(way, plain);
     if (found?.length === 1) return found[0]!;
   }
-  const cut = model.tokenizer && tokensOf(model, model.tokenizer.encode(text, plain));
+  const cut = model.tokenizer && tokensOf(model, model.tokenizer.encode(ways[1]!, plain));
   return fail("option/unknown", `${option} is not one token of this model`, {
     got: cut === undefined ? text : `${text}, which is ${cut.map(tokenLabel).join(" ")}`,
     wanted: `one token, as text or by its number: ${option} '#${Math.min(17, d_vocab - 1)}'`,

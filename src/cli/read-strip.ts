@@ -7,7 +7,7 @@ import { findSite } from "../models/index.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import { number } from "./format.ts";
 import type { Screen } from "./ink.ts";
-import { strip, tokenLabel } from "./picture.ts";
+import { clipped, columnsOf, strip, tokenLabel } from "./picture.ts";
 import {
   type FigureRecord,
   FigureSchema,
@@ -65,9 +65,12 @@ export const stripReading: Reading<StripReport> = {
       const { kind, value, low, high } = control!;
       const range = low === null ? number(value) : `${number(low)} to ${number(high!)}`;
       const dot = kind === "uniform-prediction" ? "" : `${mark(figure)} `;
-      const title = `${dot}${of}   ${statistic} ${number(figure.value)}; ${controlNames[kind]}: ${range}`;
+      const said = `${statistic} ${number(figure.value)}; ${controlNames[kind]}: ${range}`;
+      const name = clipped(`${dot}${of}`, screen.width);
+      const fits = columnsOf(name) + 3 + said.length <= screen.width;
+      const title = fits ? [`${name}   ${said}`] : [name, `  ${said}`];
       const numbers = values.map((value) => value ?? Number.NaN);
-      return [...(i > 0 ? [""] : []), title, ...tokenStrip(labels, numbers, screen)];
+      return [...(i > 0 ? [""] : []), ...title, ...tokenStrip(labels, numbers, screen)];
     });
   },
 };

@@ -58,6 +58,12 @@ export async function run(reference: string, options: Options): Promise<number> 
     "there is nothing to read",
     { wanted: "--prompt TEXT" },
   );
+  check(
+    options.corrupt !== undefined || !(options.paths || options.patch !== undefined),
+    "option/unknown",
+    "patching takes its values from another prompt",
+    { wanted: "--corrupt PROMPT" },
+  );
   const model = await findModel(reference, options);
   const interventions = await askedInterventions(options);
   check(
