@@ -22,6 +22,7 @@ import { avgPool, maxPool } from "../src/graph/ops/pool.ts";
 import { argmax, cumsum, max, mean, min } from "../src/graph/ops/reduce.ts";
 import * as rounding from "../src/graph/ops/rounding.ts";
 import { oneHot, topK } from "../src/graph/ops/select.ts";
+import { shortcut } from "../src/graph/ops/shortcut.ts";
 import { crossEntropy, logSoftmax, softmax } from "../src/graph/ops/softmax.ts";
 import * as trigonometry from "../src/graph/ops/trigonometry.ts";
 import type { Value } from "../src/graph/value.ts";
@@ -361,6 +362,7 @@ export const samples: Readonly<Record<string, Draw>> = {
   isNan: unary((x) => rounding.isNan(log(x))),
   opaque: unary((x) => logic.not(opaqueNot(x)), "condition"),
   alias: unary((x) => exp(alias(x))),
+  shortcut: unary((x) => shortcut(mul(exp(x), exp(x)), exp(add(x, x)), [])),
   conv: convolvedAnyhow,
   convTranspose: convolvedBack,
   maxPoolAnyhow: pooledAnyhow(maxPool),

@@ -15,6 +15,7 @@ export { avgPool, maxPool, maxPoolPlaces } from "./ops/pool.ts";
 export { argmax, cumsum, max, mean, min } from "./ops/reduce.ts";
 export * from "./ops/rounding.ts";
 export { oneHot, topK } from "./ops/select.ts";
+export { shortcut } from "./ops/shortcut.ts";
 export { crossEntropy, logSoftmax, softmax } from "./ops/softmax.ts";
 export * from "./ops/trigonometry.ts";
 export { print } from "./print.ts";

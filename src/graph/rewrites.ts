@@ -2,7 +2,7 @@
 import { sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
 import { fromCells, toCells } from "./cells.ts";
 import { opOf, withInputs } from "./op.ts";
-import { mul } from "./ops/arithmetic.ts";
+import { add, mul } from "./ops/arithmetic.ts";
 import { expand, reshape, sum } from "./ops/broadcast.ts";
 import { concat, pad, transpose } from "./ops/layout.ts";
 import { type MatmulAttrs, matmul } from "./ops/matmul.ts";
@@ -26,6 +26,7 @@ export const rewrites: readonly Rewrite[] = [
   foldNumbers,
   shortenView,
   sliceAfterProduct,
+  sliceAfterBias,
   dropExpand,
   expandLater,
   divideByNumber,
@@ -83,6 +84,23 @@ function sliceAfterProduct(value: Value, around: Around): Value | undefined {
   if (found === undefined) return undefined;
   if (around.users(found.sliced).filter((op) => op === "slice").length < 2) return undefined;
   return found.make(x, alpha);
+}
+
+/** part of P + the same part of b = part of (P + b): a product takes its bias in passing. */
+function sliceAfterBias(value: Value, around: Around): Value | undefined {
+  if (value.op !== "add") return undefined;
+  const [part, bias] = value.inputs as [Value, Value];
+  if (part.op !== "slice" || bias.op !== "slice" || bias.shape.length !== 1) return undefined;
+  const [product] = part.inputs as [Value];
+  const [whole] = bias.inputs as [Value];
+  const last = product.shape.length - 1;
+  if (product.op !== "matmul" || whole.shape[0] !== product.shape[last]) return undefined;
+  if (around.users(part).length > 1) return undefined;
+  const { starts, ends, steps } = part.attrs as Record<string, readonly number[]>;
+  const own = bias.attrs as Record<string, readonly number[]>;
+  const alike = starts![last] === own.starts![0] && ends![last] === own.ends![0];
+  if (!alike || steps![last] !== 1 || own.steps![0] !== 1) return undefined;
+  return withInputs(part, [add(product, whole)]);
 }
 
 const broadcasting = new Set([

@@ -3,12 +3,13 @@ import { fail } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { hashBytes } from "./hash.ts";
 import { withInputs } from "./op.ts";
+import { mayPass } from "./ops/shortcut.ts";
 import { type Around, rewrites } from "./rewrites.ts";
 import { reachable, type Value } from "./value.ts";
 
 /** The same outputs from fewer, cheaper values. */
 export function simplify(outputs: readonly Value[]): Value[] {
-  let current = outputs;
+  let current = takeShortcuts(outputs);
   // Each pass can open the way for the next; a fixed number bounds the work.
   for (let pass = 0; pass < 8; pass++) {
     const next = onePass(current);
@@ -18,17 +19,36 @@ export function simplify(outputs: readonly Value[]): Value[] {
   return onePass(current);
 }
 
-function onePass(outputs: readonly Value[]): Value[] {
-  const known = new Map<string, Value>();
-  const replaced = new Map<number, Value>();
+/** Each `shortcut` becomes one of its two ways: after this there is none. */
+function takeShortcuts(outputs: readonly Value[]): Value[] {
   const order = reachable(outputs);
+  const { of } = usersOf(order, outputs);
+  const replaced = new Map<number, Value>();
+  for (const value of order) {
+    const inputs = value.inputs.map((from) => replaced.get(from.id)!);
+    const way = value.op === "shortcut" ? inputs[mayPass(value, of) ? 1 : 0]! : undefined;
+    replaced.set(value.id, way ?? withInputs(value, inputs));
+  }
+  return outputs.map(({ id }) => replaced.get(id)!);
+}
+
+/** The ops that use a value, once a use; "output" where the program does. */
+function usersOf(order: readonly Value[], outputs: readonly Value[]) {
   const users = new Map<number, string[]>();
   const note = (id: number, ops: readonly string[]) =>
     users.set(id, (users.get(id) ?? []).concat(ops));
   for (const user of order) for (const { id } of user.inputs) note(id, [user.op]);
   for (const { id } of outputs) note(id, ["output"]);
+  return { users, note, of: ({ id }: Value): readonly string[] => users.get(id) ?? [] };
+}
+
+function onePass(outputs: readonly Value[]): Value[] {
+  const known = new Map<string, Value>();
+  const replaced = new Map<number, Value>();
+  const order = reachable(outputs);
+  const { users, note, of } = usersOf(order, outputs);
   const around: Around = {
-    users: (value) => users.get(value.id) ?? [],
+    users: of,
     find: (value) => known.get(keyOf(value)),
   };
   for (const value of order) {

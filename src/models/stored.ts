@@ -30,7 +30,11 @@ export function storedValue({ sources, views }: Stored, name: string, leaves: Ma
     leaves.set(from, leaf);
     return viewValue(leaf, steps);
   }
-  const { first, shape, rest } = leadingStretch(source.shape, steps);
+  // A vector stays whole: products with parts of one weight take their bias before they are parted.
+  const { first, shape, rest } =
+    source.shape.length === 1
+      ? { first: 0, shape: source.shape, rest: steps }
+      : leadingStretch(source.shape, steps);
   const whole = first === 0 && sizeOf(shape) === sizeOf(source.shape);
   const key = whole ? from : `${from} from ${first} [${shape}]`;
   const { path, offset } = source.file;

@@ -12,7 +12,10 @@ export interface Backend {
 }
 
 export interface CompileOptions {
-  /** Copy the weights into the order the kernels like: pays for runs of 2–64 rows only. */
+  /**
+   * Copy the weights into the order the kernels like: a tenth faster or more, for a second copy of
+   * the weights, 0.6 s for GPT-2 small, and other last bits than without.
+   */
   prepack?: boolean;
   threads?: number;
 }

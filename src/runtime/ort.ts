@@ -27,6 +27,8 @@ function loadOrt(): Promise<Ort> {
 export interface OrtOptions {
   /** Default: one a core. */
   threads?: number;
+  /** For programs that do not say it themselves: see `CompileOptions`. */
+  prepack?: boolean;
   /** What loaded sessions may weigh together before the least recently used are released. */
   cacheBytes?: number;
   /**
@@ -41,6 +43,7 @@ export interface OrtOptions {
 export function ortBackend({
   threads = defaultThreads(),
   cacheBytes = 2 ** 30,
+  prepack,
   denormalsAsZero,
 }: OrtOptions = {}): Backend & { sessions(): { loaded: number; bytes: number } } {
   const cache = byteCache<InferenceSession>({
@@ -52,10 +55,10 @@ export function ortBackend({
 
   return {
     name: "onnxruntime",
-    options: { threads, denormalsAsZero },
+    options: { threads, prepack, denormalsAsZero },
     async compile(program, options = {}) {
       const ort = await loadOrt();
-      const settings = settingsFor(program, { threads, denormalsAsZero, ...options });
+      const settings = settingsFor(program, { threads, prepack, denormalsAsZero, ...options });
       const key = [program.hash, program.externalFolder ?? "", JSON.stringify(settings)].join(" ");
       const names = program.outputs.map(({ name }) => name);
       let released = false;

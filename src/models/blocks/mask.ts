@@ -20,6 +20,8 @@ export interface Mask {
   readonly add: Value;
   /** Which queries see a key at all, bool [batch, 1, query, 1]; all do when it is left out. */
   readonly any?: Value;
+  /** The keys from the first to the last that a query sees, where no padding decides it. */
+  readonly sees?: (query: number) => { start: number; end: number };
 }
 
 export interface MaskOptions {
@@ -48,7 +50,11 @@ export function maskOf({
     const mask = Float32Array.from({ length: pos * total }, (_, i) =>
       hidden(past + Math.floor(i / total), i % total) ? -Infinity : 0,
     );
-    return { add: constant(f32([pos, total], mask)) };
+    const sees = (query: number) => ({
+      start: window === undefined ? 0 : Math.max(0, past + query - window + 1),
+      end: past + query + 1,
+    });
+    return { add: constant(f32([pos, total], mask)), sees };
   }
   const [batch] = attention_mask.shape as [number, number];
   let seen = reshape(greater(attention_mask, 0), [batch, 1, 1, total]);
