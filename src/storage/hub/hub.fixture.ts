@@ -16,6 +16,10 @@ export interface HubWorld {
   corrupt?: Record<string, Uint8Array>;
   /** Size that the list claims. */
   claims?: Record<string, number>;
+  /** Large files are held by Xet, and bridged for those who do not ask for its protocol. */
+  xet?: boolean;
+  /** With `xet`: the list leaves out what LFS knew. */
+  withoutLfs?: boolean;
   /** Answers the first requests with 503. */
   busy?: number;
 }
@@ -105,7 +109,11 @@ function answer(hub: FakeHub, store: string, request: IncomingMessage, response:
   if (tree !== null) {
     const entries = Object.entries(filesOf(world, tree[1]!)!).map(([path, bytes]) => {
       const size = world.claims?.[path] ?? bytes.length;
-      const lfs = isLarge(bytes) ? { lfs: { oid: etagOf(bytes), size, pointerSize: 120 } } : {};
+      const known = isLarge(bytes) && world.withoutLfs !== true;
+      const lfs = {
+        ...(known ? { lfs: { oid: etagOf(bytes), size, pointerSize: 120 } } : {}),
+        ...(isLarge(bytes) && world.xet === true ? { xetHash: xetHashOf(bytes) } : {}),
+      };
       const oid = isLarge(bytes) ? "0".repeat(40) : etagOf(bytes);
       return { type: "file", path, size, oid, ...lfs };
     });
@@ -120,8 +128,15 @@ function answer(hub: FakeHub, store: string, request: IncomingMessage, response:
   if (bytes === undefined) return refuse(404, "EntryNotFound");
   const headers = { "x-repo-commit": commit, etag: `"${etagOf(bytes)}"` };
   if (isLarge(bytes)) {
+    const xet = world.xet === true ? xetHeaders(hub.url, bytes) : {};
+    // Who asks for Xet's own protocol is told where the pieces are, and gets no bytes.
+    if (world.xet === true && request.headers.accept?.includes("vnd.xet-fileinfo")) {
+      response.writeHead(200, { ...xet, "content-type": "application/vnd.xet-fileinfo+json" });
+      return response.end("{}");
+    }
     response.writeHead(302, {
       ...headers,
+      ...xet,
       "x-linked-etag": `"${etagOf(bytes)}"`,
       "x-linked-size": bytes.length,
       location: `${store}/?commit=${commit}&path=${encodeURIComponent(path)}`,
@@ -130,6 +145,16 @@ function answer(hub: FakeHub, store: string, request: IncomingMessage, response:
   }
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   sendFile(world, path, bytes, request, response);
+}
+
+const xetHashOf = (bytes: Uint8Array): string =>
+  createHash("sha256").update("xet").update(bytes).digest("hex");
+
+function xetHeaders(url: string, bytes: Uint8Array): Record<string, string> {
+  const hash = xetHashOf(bytes);
+  const read = `<${url}/api/models/${repo}/xet-read-token/main>; rel="xet-auth"`;
+  const pieces = `<${url}/v1/reconstructions/${hash}>; rel="xet-reconstruction-info"`;
+  return { "x-xet-hash": hash, link: `${read}, ${pieces}` };
 }
 
 function sendFile(

@@ -103,6 +103,27 @@ test("a connection that is cut is continued by range, not begun again", async ()
   expect(seen.at(-1)).toBe(50_000 + 21 + 2);
 });
 
+test("what Xet holds comes over the bridge, is continued there, and has its SHA-256 checked", async () => {
+  const world = { revisions: { main: single }, xet: true, cuts: { "model.safetensors": 1 } };
+  const { log } = await start({ ...world, token: "hf_x" });
+  const { folder, files } = await pull({ token: "hf_x" });
+  expect(files).toEqual(["config.json", "model.safetensors", "tokenizer.json"]);
+  const blob = readlinkSync(join(folder, "model.safetensors"));
+  expect(blob).toBe(`../../blobs/${etagOf(single["model.safetensors"])}`);
+  const asked = log.filter((line) => line.includes("model.safetensors"));
+  // Its address is signed for a while: the hub is asked for a new one each time.
+  expect(asked.map((line) => line.replace(/.*resolve.[0-9a-f]+/, "resolve"))).toEqual([
+    "resolve/model.safetensors",
+    "store model.safetensors",
+    "resolve/model.safetensors bytes=25000-",
+    "store model.safetensors bytes=25000-",
+  ]);
+  expect(log.filter((line) => /xet|reconstruction/.test(line))).toEqual([]);
+  expect(hub!.leaks).toBe(0);
+  hub!.world.withoutLfs = true;
+  await expect(pull({ token: "hf_x" })).rejects.toMatchObject({ code: "hub/answer" });
+});
+
 test("a file that an earlier process left behind is continued; a wrong one is fetched anew", async () => {
   const { log } = await start({ revisions: { main: single } });
   const weights = single["model.safetensors"];

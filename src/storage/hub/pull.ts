@@ -44,6 +44,9 @@ export interface Pulled extends Snapshot {
 }
 
 /**
+ * Files that Xet holds come over the hub's bridge: plain HTTPS with ranges, which is what it answers
+ * with when its own protocol is not asked for. So they are continued and checked like all others.
+ *
  * Default files: configuration, tokenizer, chat template, and the weights as safetensors (single or
  * the shards that the index names); pickles only where there are none, and GGUF only where there are
  * no pickles. Progress counts bytes.
@@ -220,7 +223,9 @@ async function listRemote(
     if (entry.type !== "file") continue;
     const etag = entry.lfs?.oid ?? entry.oid ?? "";
     const size = entry.lfs?.size ?? entry.size;
-    const ok = /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag) && Number.isSafeInteger(size);
+    // Of a file that Xet holds, `oid` is that of a pointer: its own SHA-256 stands with LFS.
+    const known = entry.xetHash === undefined || entry.lfs !== undefined;
+    const ok = known && /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag) && Number.isSafeInteger(size);
     check(ok, "hub/answer", "the hub lists a file without a hash", {
       where: `${endpoint}/${repo}`,
       got: `${entry.path}: ${etag}`,
