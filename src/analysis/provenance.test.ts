@@ -1,6 +1,14 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { random } from "../base/random.ts";
-import { editModel, foldNorms, initWeights, type ModelConfig, makeModel } from "../models/index.ts";
+import {
+  editModel,
+  foldNorms,
+  initWeights,
+  type ModelConfig,
+  makeModel,
+  openModel,
+} from "../models/index.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { checkProvenance, provenanceInputs, provenanceOf } from "./provenance.ts";
 
@@ -52,4 +60,38 @@ test("with the option, differences come back with both values instead", async ()
 
 test("what an imported dictionary does not say is not compared", () => {
   expect(checkProvenance({ site: "x" }, provenanceOf(model, tokenizerOf([1])))).toEqual([]);
+});
+
+test("weights in 4-bit blocks are another dtype: a dictionary of the exact model is refused on them", async () => {
+  const golden = "test/golden/checkpoints";
+  const { relative } = JSON.parse(readFileSync(`${golden}/gguf-blocks.json`, "utf8"));
+  const opened = { cache: false, tokenizer: null } as const;
+  const exact = await openModel(`${golden}/llama-q8_0.gguf`, opened);
+  const path = `${golden}/llama-q4_0.gguf`;
+  const blocks = { ...opened, blocks: "read" } as const;
+  const four = await openModel(path, { ...blocks, trained: `${golden}/llama-q8_0.gguf` });
+  const learned = provenanceOf(exact, tokenizerOf([]));
+  const now = provenanceOf(four, tokenizerOf([]));
+  expect(learned.dtype).toBe("float32");
+  const dtype = `float32 of blocks: 15 Q4_0; relative error ${relative.toPrecision(3)} to ${exact.hash.slice(0, 12)}`;
+  expect(provenanceInputs(now).dtype).toBe(dtype);
+  expect(() => checkProvenance({ ...learned }, now)).toThrowError(
+    expect.objectContaining({ code: "dictionary/dtype", got: "float32", wanted: dtype }),
+  );
+  // With the option both stand there; a dictionary that says nothing but the hash is refused by that.
+  expect(checkProvenance({ ...learned }, now, { allowOtherModel: true })).toEqual([
+    `dtype: float32, not ${dtype}`,
+    `model: ${exact.hash}, not ${four.hash}`,
+  ]);
+  expect(() => checkProvenance({ model_hash: exact.hash }, now)).toThrowError(
+    expect.objectContaining({ code: "dictionary/model" }),
+  );
+  expect(checkProvenance({ ...now }, now)).toEqual([]);
+  // Edits keep it; without the trained weights it says that nobody measured.
+  const edited = provenanceOf(await editModel(four, [foldNorms]), tokenizerOf([]));
+  expect(edited.dtype).toBe(dtype);
+  const unmeasured = await openModel(path, blocks);
+  expect(provenanceOf(unmeasured, tokenizerOf([])).dtype).toBe(
+    "float32 of blocks: 15 Q4_0; error not measured",
+  );
 });

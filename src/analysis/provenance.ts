@@ -1,7 +1,7 @@
 // What changes the mathematics of a figure, and was a dictionary learned on this model as it is now?
 import { check } from "../base/errors.ts";
 import type { DictionaryMetadata } from "../dictionaries/dictionary.ts";
-import type { Model } from "../models/index.ts";
+import { type Model, weightDtype } from "../models/index.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 
 /** Stands in the manifest of whatever is made of a model: two that differ in it do not compare. */
@@ -12,8 +12,11 @@ export interface Provenance {
   processing: readonly string[];
   /** What every row of tokens begins with, besides text. */
   bos_policy: string;
-  /** In which everything is computed, whatever the weights are stored in. */
-  dtype: "float32";
+  /**
+   * In which everything is computed: `float32`. Weights that lay in fewer than 8 bits are others than
+   * those that were trained: of such it says the types of blocks and, where it was measured, the error.
+   */
+  dtype: string;
 }
 
 export function provenanceOf(model: Model, tokenizer: Tokenizer): Provenance {
@@ -22,7 +25,7 @@ export function provenanceOf(model: Model, tokenizer: Tokenizer): Provenance {
     tokenizer_hash: tokenizer.hash,
     processing: model.processing ?? [],
     bos_policy: bosPolicy(tokenizer),
-    dtype: "float32",
+    dtype: weightDtype(model),
   };
 }
 
@@ -45,7 +48,7 @@ export function provenanceInputs(from: Provenance): Record<string, string> {
 
 /**
  * Refuses a dictionary that was learned on another model, or on this one before or after a change of
- * coordinates: `dictionary/processing`, `dictionary/model`, `dictionary/tokenizer`, `dictionary/bos`.
+ * coordinates, or on weights in other blocks: `dictionary/processing`, `dictionary/dtype`, `dictionary/model`, `dictionary/tokenizer`, `dictionary/bos`.
  * What the dictionary does not say is not compared. With `allowOtherModel` the differences come back, to be
  * written down instead.
  */
@@ -54,9 +57,12 @@ export function checkProvenance(
   now: Provenance,
   { where, allowOtherModel = false }: { where?: string; allowOtherModel?: boolean } = {},
 ): string[] {
-  const { model_hash, tokenizer_hash, processing, bos_policy } = metadata;
+  const { model_hash, tokenizer_hash, processing, bos_policy, dtype } = metadata;
+  // Elsewhere the word stands for the type of the dictionary's own weights.
+  const learnedIn = typeof dtype === "string" && dtype.startsWith("float32") ? dtype : undefined;
   const pairs = [
     ["processing", "with other weight processing", listed(processing), said(now.processing)],
+    ["dtype", "on weights stored in another way", learnedIn, now.dtype],
     ["model", "on another model", model_hash, now.model_hash],
     ["tokenizer", "with another tokenizer", tokenizer_hash, now.tokenizer_hash],
     ["bos", "on rows that begin in another way", bos_policy, now.bos_policy],

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { openGguf } from "../formats/gguf/gguf.ts";
 import { openTensors } from "../formats/open.ts";
@@ -6,6 +7,7 @@ import { folderStore } from "../storage/folder.ts";
 import { memoryStore } from "../storage/memory.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { blockErrors } from "./block-error.ts";
+import { openModel } from "./open.ts";
 
 test("fewer bits are further from the trained weights, each within its step", async () => {
   // The same 2 × 64 normal numbers in every type that the gguf package can quantise.
@@ -30,4 +32,21 @@ test("fewer bits are further from the trained weights, each within its step", as
   ] as const)
     expect(errors[name]!.largest).toBeLessThan(most / 2 ** (bits - 1));
   await expect(blockErrors(file, reference)).rejects.toMatchObject({ code: "model/weights" });
+});
+
+test("a model of 4-bit blocks is opened on request, and says how far it is from the trained one", async () => {
+  const golden = "test/golden/checkpoints";
+  const path = `${golden}/llama-q4_0.gguf`;
+  const told = JSON.parse(readFileSync(`${golden}/gguf-blocks.json`, "utf8"));
+  await expect(openModel(path, { cache: false })).rejects.toMatchObject({
+    code: "format/gguf-blocks",
+  });
+  const trained = `${golden}/llama-q8_0.gguf`;
+  const { blocks } = await openModel(path, { cache: false, blocks: "read", trained });
+  expect(blocks!.types).toEqual({ Q4_0: told.tensors });
+  expect(blocks!.error!.relative).toBeCloseTo(told.relative, 6);
+  expect(blocks!.error!.largest).toBeCloseTo(told.largest, 6);
+  expect((await openModel(trained, { cache: false })).blocks).toBeUndefined();
+  const other = { cache: false, blocks: "read", trained: `${golden}/phi2.gguf` } as const;
+  await expect(openModel(path, other)).rejects.toMatchObject({ code: "model/weights" });
 });

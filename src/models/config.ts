@@ -207,6 +207,20 @@ export interface ModelConfig {
   encoder?: Encoder;
 }
 
+/** Weights that lay in blocks of fewer than 8 bits: other ones than those that were trained. */
+export interface StoredBlocks {
+  /** Block type → how many tensors: Q4_0, Q6_K, … */
+  readonly types: Readonly<Record<string, number>>;
+  /** Of all of them together, where the trained weights were there to be compared with. */
+  readonly error?: {
+    /** Root mean square of the difference over that of the trained weights. */
+    readonly relative: number;
+    readonly largest: number;
+    /** Hash of the model that they were compared with. */
+    readonly reference: string;
+  };
+}
+
 export interface Model {
   readonly config: ModelConfig;
   /**
@@ -219,6 +233,8 @@ export interface Model {
   readonly tokenizer?: Tokenizer;
   /** Changes of coordinates that its weights have been through, first to last: see `editModel`. */
   readonly processing?: readonly string[];
+  /** Left out where the weights are those of 8 bits or more. */
+  readonly blocks?: StoredBlocks;
   /** Of config and weights: what recordings and dictionaries are bound to. */
   readonly hash: string;
 }

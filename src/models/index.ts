@@ -1,6 +1,6 @@
 // Everything about models, by name.
 
-export { type BlockError, blockErrors } from "./block-error.ts";
+export { type BlockError, blockErrors, weightDtype } from "./block-error.ts";
 export type { KeyValues } from "./blocks/attention.ts";
 export type { Tap, Weights } from "./blocks/scope.ts";
 export { hashModel, loadModel, makeModel, type SaveOptions, saveModel } from "./checkpoint.ts";
@@ -17,6 +17,7 @@ export {
   type Rotary,
   type RotaryScaling,
   type SentenceEmbedding,
+  type StoredBlocks,
 } from "./config.ts";
 export {
   centreUnembed,

@@ -5,6 +5,7 @@ import type { Context } from "../base/progress.ts";
 import type { TensorFile } from "../formats/tensor-file.ts";
 import { getText, type Store } from "../storage/store.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { fewBits, storedBlocks } from "./block-error.ts";
 import { hashModel, loadModel } from "./checkpoint.ts";
 import type { Model, ModelConfig } from "./config.ts";
 import type { Tower } from "./families/clip.ts";
@@ -36,6 +37,11 @@ export interface OpenOptions extends Context {
   cache?: string | false;
   /** Blocks of fewer than 8 bits are other weights: they are refused unless they are asked for. */
   blocks?: "refuse" | "read";
+  /**
+   * With `blocks: "read"`: where the trained weights lie, in any format. How far the blocks are from
+   * them is measured, and stands in the provenance of whatever is made of the model.
+   */
+  trained?: string;
   /** Which encoder of a checkpoint that holds two: CLIP. */
   tower?: Tower;
 }
@@ -56,6 +62,7 @@ export async function openModel(
     tokenizer,
     cache,
     blocks,
+    trained,
     tower,
     ...context
   }: OpenOptions = {},
@@ -74,7 +81,16 @@ export async function openModel(
   for (const used of new Set(Object.values(views).map(({ tensor }) => tensor)))
     sources[used] = await sourceOf(from32, from32.file.entries.get(used)!, inMemory);
   const own = tokenizer === undefined ? await source.tokenizer() : (tokenizer ?? undefined);
-  return fromStored(source.config, { sources, views }, { tokenizer: own });
+  const stored = { sources, views };
+  const few = fewBits(source.file);
+  if (few === undefined) return fromStored(source.config, stored, { tokenizer: own });
+  const plain = fromStored(source.config, stored);
+  const reference =
+    trained === undefined
+      ? undefined
+      : await openModel(trained, { cache, tower, tokenizer: null, ...context });
+  const told = storedBlocks(plain, views, few, { ...context, reference });
+  return fromStored(source.config, stored, { tokenizer: own, blocks: told });
 }
 
 async function configJson({ store, prefix }: Place): Promise<Record<string, unknown>> {
@@ -104,11 +120,11 @@ async function sourceAt(
 export function fromStored(
   config: ModelConfig,
   stored: Stored,
-  { tokenizer }: { tokenizer?: Tokenizer } = {},
+  { tokenizer, blocks }: Pick<Model, "tokenizer" | "blocks"> = {},
 ): Model {
   const weights = lazyWeights(stored);
   let hash: string | undefined;
-  const model = { config, weights, stored, tokenizer };
+  const model = { config, weights, stored, tokenizer, ...(blocks === undefined ? {} : { blocks }) };
   Object.defineProperty(model, "hash", {
     enumerable: true,
     get: () => {
