@@ -48,28 +48,38 @@ export function candidates(
   { temperature = 1, top_k = 0, top_p = 1, min_p = 0 }: SamplingOptions,
 ): Candidates {
   const scaled = Float64Array.from(logits, (x) => x / temperature);
-  const order = Int32Array.from(scaled.keys()).sort((a, b) => scaled[b]! - scaled[a]! || a - b);
-  let count = order.length;
+  // Sorting numbers is ten times as fast as sorting ids by them, and the ids that are left are few.
+  const falling = scaled.slice().sort().reverse();
+  const count = countLeft(falling, { top_k, top_p, min_p });
+  const least = falling[count - 1]!;
+  const left = Int32Array.from(scaled.keys()).filter((id) => scaled[id]! >= least);
+  const ids = left.sort((x, y) => scaled[y]! - scaled[x]! || x - y).slice(0, count);
+  return { ids, probabilities: probabilitiesOf(scaled, ids) };
+}
+
+/** How many of the scaled logits, largest first, are left by each cut after the other. */
+function countLeft(
+  falling: Float64Array,
+  { top_k, top_p, min_p }: Required<Pick<SamplingOptions, "top_k" | "top_p" | "min_p">>,
+): number {
+  let count = falling.length;
   if (top_k > 0 && top_k < count) {
     count = top_k;
     // All that equal the k-th stay, as elsewhere.
-    while (count < order.length && scaled[order[count]!] === scaled[order[top_k - 1]!]) count++;
+    while (count < falling.length && falling[count] === falling[top_k - 1]) count++;
   }
-  let kept = probabilitiesOf(scaled, order.subarray(0, count));
+  const share = (i: number): number => Math.exp(falling[i]! - falling[0]!);
   if (top_p < 1) {
+    let all = 0;
+    for (let i = 0; i < count; i++) all += share(i);
     let sum = 0;
-    count = kept.findIndex((p) => {
-      sum += p;
-      return sum >= top_p;
-    });
-    if (count >= 0) kept = probabilitiesOf(scaled, order.subarray(0, count + 1));
+    for (let i = 0; i < count; i++) {
+      sum += share(i) / all;
+      if (sum >= top_p) count = i + 1;
+    }
   }
-  if (min_p > 0) {
-    const least = min_p * kept[0]!;
-    const end = kept.findIndex((p) => p < least);
-    if (end > 0) kept = probabilitiesOf(scaled, order.subarray(0, end));
-  }
-  return { ids: order.slice(0, kept.length), probabilities: kept };
+  if (min_p > 0) while (count > 1 && share(count - 1) < min_p) count--;
+  return count;
 }
 
 /** Softmax over the given tokens, of which the first has the largest logit. */
@@ -82,14 +92,33 @@ function probabilitiesOf(scaled: Float64Array, ids: Int32Array): Float64Array {
 
 /** The next token of one row. */
 export function chooseToken(logits: Float32Array, options: SamplingOptions, rng: Random): number {
-  if ((options.temperature ?? 0) === 0) return likeliest(logits);
-  const { ids, probabilities } = candidates(logits, options);
+  const { temperature = 0, top_k = 0, top_p = 1, min_p = 0 } = options;
+  if (temperature === 0) return likeliest(logits);
   let left = rng.uniform();
+  if (top_k === 0 && top_p === 1 && min_p === 0) return drawnFromAll(logits, temperature, left);
+  const { ids, probabilities } = candidates(logits, options);
   for (const [i, p] of probabilities.entries()) {
     left -= p;
     if (left < 0) return ids[i]!;
   }
   return ids.at(-1)!;
+}
+
+/** Nothing is cut, so nothing need be sorted: token by token, in the order of ids. */
+function drawnFromAll(logits: Float32Array, temperature: number, uniform: number): number {
+  const most = logits[likeliest(logits)]!;
+  const shares = new Float64Array(logits.length);
+  let sum = 0;
+  for (let i = 0; i < logits.length; i++) {
+    shares[i] = Math.exp((logits[i]! - most) / temperature);
+    sum += shares[i]!;
+  }
+  let left = uniform * sum;
+  for (let i = 0; i < shares.length; i++) {
+    left -= shares[i]!;
+    if (left < 0) return i;
+  }
+  return shares.findLastIndex((share) => share > 0);
 }
 
 function likeliest(logits: Float32Array): number {
@@ -110,9 +139,10 @@ export function logprobsOf(
   chosen: number,
   top: number,
 ): { chosen: TokenLogprob; top: TokenLogprob[] } {
-  const most = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const most = logits[likeliest(logits)]!;
   let sum = 0;
-  for (const x of logits) sum += Math.exp(x - most);
+  // Plain loops: a hundred thousand tokens of a vocabulary are read at every step.
+  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - most);
   const base = most + Math.log(sum);
   const of = (token: number): TokenLogprob => ({ token, logprob: logits[token]! - base });
   const best: number[] = [];
