@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { openBundle } from "../analysis/bundle-read.ts";
 import { bosPolicy } from "../analysis/provenance.ts";
 import { fail, isError } from "../base/errors.ts";
-import { type Model, type ModelConfig, weightShapes } from "../models/index.ts";
+import { type Model, type ModelConfig, weightDtype, weightShapes } from "../models/index.ts";
 import { modelShelf } from "../server/models.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import { layout } from "../workspace/layout.ts";
@@ -92,6 +92,8 @@ interface ModelFacts {
   name: string;
   config: ModelConfig;
   parameters: number;
+  /** What is computed in, and of which blocks the weights were, if of any. */
+  dtype: string;
   tokenizer: string | null;
   /** What the model expects a text to begin with. */
   bos_policy: string | null;
@@ -99,12 +101,14 @@ interface ModelFacts {
   card?: unknown;
 }
 
-function factsOf({ config, tokenizer }: Model): ModelFacts {
+function factsOf(model: Model): ModelFacts {
+  const { config, tokenizer } = model;
   const parameters = Object.values(weightShapes(config)).reduce((sum, s) => sum + sizeOf(s), 0);
   return {
     name: config.name,
     config,
     parameters,
+    dtype: weightDtype(model),
     tokenizer: tokenizer?.hash ?? null,
     bos_policy: tokenizer === undefined ? null : bosPolicy(tokenizer),
     sites: siteEntries(config),

@@ -41,6 +41,22 @@ test("--no-cache widens in memory, and leaves nothing behind", async () => {
   expect(existsSync(join(folder, "cache"))).toBe(false);
 });
 
+test("weights of 4 bits are read when asked for, and it is said how far they are", async () => {
+  const golden = "test/golden/checkpoints";
+  const four = `${golden}/llama-q4_0.gguf`;
+  const asked = ["--json", "--no-cache", "--quiet"];
+  const refused = await cli("info", four, ...asked);
+  expect(JSON.parse(refused.out).problem.code).toBe("format/gguf-blocks");
+  const alone = await cli("info", "--blocks", four, ...asked);
+  expect(JSON.parse(alone.out).dtype).toBe("float32 of blocks: 15 Q4_0; error not measured");
+  const both = await cli("info", four, "--trained", `${golden}/llama-q8_0.gguf`, ...asked);
+  expect(JSON.parse(both.out).dtype).toMatch(
+    /^float32 of blocks: 15 Q4_0; relative error 0\.0863 to [0-9a-f]{12}$/,
+  );
+  const trained = await cli("info", `${golden}/llama-q8_0.gguf`, ...asked);
+  expect(JSON.parse(trained.out).dtype).toBe("float32");
+});
+
 test("a GGUF file writes the same from its copy as from memory; the copy's size is said first", async () => {
   const ask = ["generate", gguf, "--prompt", "The moss", "--max_new_tokens", "4", "--json"];
   const kept = await cli(...ask);

@@ -13,12 +13,19 @@ export interface ModelOptions {
   /** `--no-cache` */
   cache?: boolean;
   quiet?: boolean;
+  /** Reads weights of fewer than 8 bits. */
+  blocks?: boolean;
+  /** Where the trained weights lie that those are compared with; asks for `blocks` too. */
+  trained?: string;
   /** Of a checkpoint that holds two. */
   tower?: Tower;
 }
 
 export function modelOptions(command: Command): Command {
-  return command.option("--no-cache", "widen half weights in memory, and keep no float32 copy");
+  return command
+    .option("--no-cache", "widen half weights in memory, and keep no float32 copy")
+    .option("--blocks", "read weights that lie in blocks of fewer than 8 bits")
+    .option("--trained <model>", "say how far such blocks are from the weights of this model");
 }
 
 /** A folder or a file. Errors: `model/missing`, with the line that fetches it where it is a hub id. */
@@ -35,9 +42,11 @@ export async function findModel(reference: string, options: ModelOptions): Promi
 
 export async function openPath(
   path: string,
-  { cache, quiet, tower }: ModelOptions,
+  { cache, quiet, tower, blocks, trained, out }: ModelOptions,
 ): Promise<Model> {
   return openModel(path, {
+    blocks: blocks === true || trained !== undefined ? "read" : undefined,
+    trained: trained === undefined ? undefined : await modelPath(trained, out),
     cache: cache === false ? false : undefined,
     tower,
     onProgress: quiet ? undefined : widening(process.stderr, cache !== false),
@@ -47,7 +56,8 @@ export async function openPath(
 /** The size before anything is written, then a line at every tenth. */
 function widening(to: { write(text: string): unknown }, kept: boolean) {
   let tenth = 0;
-  return ({ done, total }: Progress): void => {
+  return ({ stage, done, total }: Progress): void => {
+    if (stage !== "widen") return;
     const now = Math.floor((10 * done) / Math.max(1, total));
     if (done > 0 && now === tenth) return;
     tenth = now;
