@@ -125,7 +125,7 @@ function windows({ config }: Model): boolean {
 }
 
 /** A padded prompt, longer than every window, and the tokens behind it with its keys and values. */
-async function continuedCell(
+export async function continuedCell(
   continued: NonNullable<Golden["continued"]>,
   run: (what: Run) => Promise<Record<string, Tensor>>,
 ): Promise<Cell> {
