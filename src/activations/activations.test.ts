@@ -161,6 +161,16 @@ describe("a recording", () => {
       const column = Array.from({ length: 78 }, (_, t) => wanted[t * 12 + i]!);
       expect(moments.mean[i]).toBeCloseTo(column.reduce((a, b) => a + b) / 78, 5);
     }
+    expect(manifest.weights).toBeUndefined();
+    const four = Object.freeze({ ...model, blocks: { types: { Q4_0: 3 } } });
+    const other = await recordActivations(four, backend, data, {
+      ...options,
+      store: memoryStore(),
+    });
+    expect(other).toEqual({
+      ...manifest,
+      weights: "float32 of blocks: 3 Q4_0; error not measured",
+    });
     expect(await recordActivations(model, backend, data, { ...options, store })).toEqual(manifest);
   });
 

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { check, isError } from "../base/errors.ts";
 import type { Context } from "../base/progress.ts";
 import { frameSafetensors } from "../formats/safetensors.ts";
-import { type Model, siteWidth } from "../models/index.ts";
+import { type Model, siteWidth, weightDtype } from "../models/index.ts";
 import {
   type Backend,
   type BuildInfo,
@@ -53,6 +53,8 @@ export interface ActivationManifest {
    * where an older version wrote it.
    */
   builds?: readonly BuildInfo[];
+  /** Of which blocks the model's weights were, and how far off, where they were of fewer than 8 bits. */
+  weights?: string;
   /** As in `RecordOptions`: how many rows go into a run, which the last bits depend on too. */
   output_limit?: number;
   moments: {
@@ -154,6 +156,7 @@ export async function recordActivations(
     ...recipe,
     shards,
     builds,
+    ...(model.blocks === undefined ? {} : { weights: weightDtype(model) }),
     output_limit: outputLimit,
     moments: { ...moments, mean: [...moments.mean] },
   };
@@ -163,7 +166,10 @@ export async function recordActivations(
 }
 
 /** What a recording is of: two that agree in it hold the same numbers, but for their last bits. */
-export type Recipe = Omit<ActivationManifest, "shards" | "builds" | "output_limit" | "moments">;
+export type Recipe = Omit<
+  ActivationManifest,
+  "shards" | "builds" | "weights" | "output_limit" | "moments"
+>;
 
 export function makeRecipe(
   model: Model,
@@ -190,7 +196,7 @@ export function makeRecipe(
 }
 
 export function recipeOf(manifest: ActivationManifest): Recipe {
-  const { shards, builds, output_limit, moments, ...made } = manifest;
+  const { shards, builds, weights, output_limit, moments, ...made } = manifest;
   return { ...plain, ...made };
 }
 
