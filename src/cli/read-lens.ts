@@ -13,11 +13,14 @@ import {
   thinned,
   tokensOf,
 } from "./read-session.ts";
+import { TunedSchema, tunedLens, tunedLines } from "./read-tuned-lens.ts";
 
 export const LensReportSchema = z.strictObject({
   tokens: z.array(TokenSchema),
   /** Of the model: ranks by chance are about half of it. */
   d_vocab: z.int(),
+  /** How a tuned lens was learned, and what it is worth; absent for the plain one. */
+  tuned: TunedSchema.optional(),
   layers: z.array(
     z.strictObject({
       site: z.string(),
@@ -45,15 +48,18 @@ const cell = 13;
 
 export const lensReading: Reading<LensReport> = {
   name: "lens",
-  asked: ({ lens }) => lens === true,
+  asked: ({ lens }) => lens !== undefined,
   async read(session) {
     const { model, backend, options, context } = session;
     const { tokens, pieces } = promptFor(session, "--lens");
-    const { k, layers } = await logitLens(model, backend, tokens, { k: options.top }, context);
+    const made = options.lens === "tuned" ? await tunedLens(session) : undefined;
+    const asked = { k: options.top, translators: made?.lens, constant: made?.lens.constant };
+    const { k, layers } = await logitLens(model, backend, tokens, asked, context);
     const chosen = shownLayers(session);
     return {
       tokens: [...pieces],
       d_vocab: model.config.d_vocab,
+      ...(made && { tuned: made.tuned }),
       layers: layers
         .map((layer, i) => ({ layer, after: i - 1 }))
         .filter(({ after }) => options.layers === undefined || chosen.includes(after))
@@ -73,7 +79,7 @@ export const lensReading: Reading<LensReport> = {
         })),
     };
   },
-  lines({ tokens, layers, d_vocab }, { width, ink }) {
+  lines({ tokens, layers, d_vocab, tuned }, { width, ink }) {
     const labels = tokens.map((token) => clipped(tokenLabel(token), 12));
     const from = Math.max(0, labels.length - mostRows);
     const rows = labels.slice(from).map((label, i) => ({ label, t: from + i }));
@@ -115,11 +121,12 @@ export const lensReading: Reading<LensReport> = {
         : []),
     ];
     return [
-      "logit lens   likeliest next token after each layer, and its probability",
+      `${tuned ? "tuned" : "logit"} lens   likeliest next token after each layer, and its probability`,
       "KL: from what the model says in the end, nats; constant: of a prediction that never looks",
       ...notes.map((note) => `(${note}; --json has all)`),
       "",
       ...best,
+      ...(tuned ? ["", ...tunedLines(tuned)] : []),
       ...(rows.length < 2
         ? []
         : ["", `rank of the token that came; by chance ${chance}`, ...ranks]),

@@ -6,6 +6,7 @@ import { aligned, clipped, columnsOf, heatMap } from "./picture.ts";
 import { attending, attentionReading } from "./read-attention.ts";
 import { attributionReading } from "./read-attribution.ts";
 import { circuitsReading } from "./read-circuits.ts";
+import { compositionReading } from "./read-composition.ts";
 import { encoderLines } from "./read-encoder.ts";
 import { headsReading } from "./read-heads.ts";
 import { lensReading } from "./read-lens.ts";
@@ -301,6 +302,25 @@ test("circuits and strips: figures beside what chance gives", () => {
     "  ·a ·cat ·sat",
     "  ▁▁ ▅▅▅▅ ████",
   ]);
+});
+
+test("composition: each kind with its strongest pairs", () => {
+  const pair = (kind: "Q" | "K" | "V", value: number) => ({
+    kind,
+    from: { layer: 0, head: 4 },
+    to: { layer: 1, head: 11 },
+    score: figure(value, 0.01, 0.03),
+  });
+  const pairs = [pair("K", 0.4), pair("K", 0.02), pair("V", 0.01)];
+  expect(compositionReading.lines({ pairs }, page).slice(2)).toEqual([
+    "Q, 0 of 0                K, 2 of 2                            V, 1 of 1",
+    "  score  random weights                score  random weights                score  random weights",
+    "                         ● 0.4 → 1.11    .40      .01 to .03  ○ 0.4 → 1.11    .01      .01 to .03",
+    "                         ○ 0.4 → 1.11    .02      .01 to .03",
+  ]);
+  expect(compositionReading.lines({ pairs: [] }, page)[1]).toBe(
+    "there are no heads in a later layer",
+  );
 });
 
 test("an encoder: outputs and classes beside those of its parts shuffled", () => {

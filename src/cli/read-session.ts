@@ -20,11 +20,12 @@ export interface Prompt {
 
 /** Which readings are wanted, and of what. */
 export interface ReadOptions {
-  lens?: boolean;
+  lens?: "logit" | "tuned";
   /** `all`, or layers and heads: `2,3.1`. */
   attention?: string | true;
   heads?: boolean;
   circuits?: string;
+  composition?: boolean;
   attribution?: boolean;
   /** Tokens, as text or as `#id`. */
   answer?: string;

@@ -19,17 +19,19 @@ import {
 } from "../circuits/reading.fixture.ts";
 import { runWithCache } from "../hooks/index.ts";
 import { tinyModel } from "../hooks/tiny.fixture.ts";
-import type { Model } from "../models/index.ts";
+import { loadOrganism, type Model } from "../models/index.ts";
 import { ortBackend } from "../runtime/index.ts";
 import { tensor } from "../tensor/tensor.ts";
 import { AttentionReportSchema, attentionReading } from "./read-attention.ts";
 import { AttributionReportSchema, attributionReading } from "./read-attribution.ts";
 import { CircuitsReportSchema, circuitsReading } from "./read-circuits.ts";
+import { CompositionReportSchema, compositionReading } from "./read-composition.ts";
 import { HeadsReportSchema, headsReading } from "./read-heads.ts";
 import { LensReportSchema, lensReading } from "./read-lens.ts";
 import { PatchReportSchema, patchReading } from "./read-patch.ts";
 import { promptOf, type Reading, type ReadOptions, readPrompt, tokenOf } from "./read-session.ts";
 import { StripReportSchema, stripReading } from "./read-strip.ts";
+import { TunedSchema, tunedLens, tunedLines } from "./read-tuned-lens.ts";
 import { askedReadings, layerList } from "./readings.ts";
 
 const backend = ortBackend({ threads: 1 });
@@ -72,7 +74,7 @@ describe.each(readings)("$name", ({ model, read: golden }) => {
 
   test("the lens: likeliest tokens, probability and rank of what came", async () => {
     const { layers } = await read(lensReading, LensReportSchema, model, ids, {
-      lens: true,
+      lens: "logit",
       top: 2,
     });
     expect(layers.map(({ after }) => after)).toEqual([-1, 0, 1]);
@@ -93,7 +95,10 @@ describe.each(readings)("$name", ({ model, read: golden }) => {
         }
       }
     }
-    const some = await read(lensReading, LensReportSchema, model, ids, { lens: true, layers: [1] });
+    const some = await read(lensReading, LensReportSchema, model, ids, {
+      lens: "logit",
+      layers: [1],
+    });
     expect(some.layers).toEqual([expect.objectContaining({ after: 1 })]);
   });
 
@@ -136,6 +141,18 @@ describe.each(readings)("$name", ({ model, read: golden }) => {
     }
     const sum = found.components.reduce((s, { logits }) => s + logits.value, 0);
     expect(sum).toBeCloseTo(found.difference, 3);
+  });
+
+  test("composition: which head reads which, strongest first", async () => {
+    const asked = { composition: true };
+    const found = await read(compositionReading, CompositionReportSchema, model, ids, asked);
+    expect(found.pairs).toHaveLength(3 * 4);
+    for (const [i, { kind, from, to, score }] of found.pairs.entries()) {
+      const at = ((from.layer * 2 + from.head) * 2 + to.layer) * 2 + to.head;
+      expect(score.value).toBeCloseTo(numbers(golden.circuits.composition[kind])[at]!, 5);
+      expect(score.controls[0]!.kind).toBe("random-weights");
+      if (i > 0) expect(score.value).toBeLessThanOrEqual(found.pairs[i - 1]!.score.value);
+    }
   });
 
   test("patching: each cell is the patch by hand, in both directions", async () => {
@@ -227,6 +244,28 @@ test("circuits: the largest entry of all, beside the head with its weights shuff
   expect(found.circuits.map(({ circuit }) => circuit)).toEqual(["QK", "OV"]);
 });
 
+test("a tuned lens is learned on some of the texts and judged on others", async () => {
+  const { tokenizer } = await loadOrganism("field-1l");
+  const model = { ...tinyModel(5, { d_vocab: tokenizer!.d_vocab }), tokenizer };
+  const session = { model, backend, options: { top: 5, seed: 0 }, context: {} };
+  const { lens, tuned } = await tunedLens(session, { steps: 2, batch: 4 });
+  const { judged, ...learned } = TunedSchema.parse(JSON.parse(JSON.stringify(tuned)));
+  expect(learned).toEqual({ steps: 2, tokens: 64, seed: 0 });
+  expect(lens.A).toHaveLength(2);
+  expect(judged.map(({ n_tokens }) => n_tokens)).toEqual([512, 512]);
+  for (const { plain, tuned, gain } of judged)
+    expect(gain.value).toBeCloseTo(plain.value - tuned.value, 6);
+  expect(tunedLines(tuned).map((line) => line.replace(/[\d.]+/g, "0"))).toEqual([
+    "tuned in 0 steps on 0 tokens; judged on 0 others of 0 documents:",
+    expect.stringMatching(/^KL before +tuned +plain +constant$/),
+    expect.stringMatching(/^block 0( +0 \(0 – 0\)){3} +(holds|fails|undecided)$/),
+    expect.stringMatching(/^block 0( +0 \(0 – 0\)){3} +(holds|fails|undecided)$/),
+  ]);
+  const { tokenizer: _, ...without } = model;
+  const refused = tunedLens({ ...session, model: without as Model });
+  await expect(refused).rejects.toMatchObject({ code: "model/tokenizer" });
+});
+
 test("answers that are not named are the model's own two likeliest", async () => {
   const { model } = readings[0]!;
   const ids = rowOf(tokens, 1);
@@ -267,7 +306,7 @@ test("what cannot be read is refused by its code", async () => {
     [attentionReading, { attention: "2" }],
     [attentionReading, { attention: "0.2" }],
     [attentionReading, { attention: "x" }],
-    [lensReading, { lens: true, layers: [2] }],
+    [lensReading, { lens: "logit", layers: [2] }],
     [attributionReading, { attribution: true, answer: "#1", wrong: "#1" }],
     [stripReading, { strip: ["mlp_post:8"] }],
   ] as [Reading<unknown>, Partial<ReadOptions>][])

@@ -1,9 +1,10 @@
 // Which readings does run know, which options ask for them, and what do they not go with?
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { several } from "./interventions.ts";
 import { attentionReading } from "./read-attention.ts";
 import { attributionReading } from "./read-attribution.ts";
 import { circuitsReading } from "./read-circuits.ts";
+import { compositionReading } from "./read-composition.ts";
 import { headsReading } from "./read-heads.ts";
 import { lensReading } from "./read-lens.ts";
 import { patchReading } from "./read-patch.ts";
@@ -17,6 +18,7 @@ export const readings: readonly Reading<unknown>[] = [
   attentionReading,
   headsReading,
   circuitsReading,
+  compositionReading,
   attributionReading,
   patchReading,
 ] as readonly Reading<unknown>[];
@@ -29,10 +31,15 @@ export function readingOptions(command: Command): Command {
       "tokens by loss, a site's size, a unit SITE:12, or a direction SITE:FILE; may be repeated",
       several,
     )
-    .option("--lens", "the logit lens: likeliest tokens after each layer")
+    .addOption(
+      new Option("--lens [kind]", "likeliest tokens after each layer; tuned learns first: minutes")
+        .choices(["logit", "tuned"])
+        .preset("logit"),
+    )
     .option("--attention [heads]", "attention patterns: all, layers, or layer.head: 0,3.1")
     .option("--heads", "where heads look in repeated random tokens, and whether they copy")
     .option("--circuits <heads>", "tokens that heads connect through QK and OV: 3.1")
+    .option("--composition", "which heads read what earlier heads write, by their weights")
     .option("--attribution", "which layers, heads and neurons spoke for the answer")
     .option("--corrupt <prompt>", "activation patching from this prompt, as long as the other")
     .option("--patch <sites>", "with --corrupt: what is patched (default: resid_pre,z,mlp_out)")

@@ -1,6 +1,7 @@
 // micrographia run: what a model makes of a prompt, read at any site, without and with interventions.
 import { type Command, Option } from "commander";
 import { check } from "../base/errors.ts";
+import type { Progress } from "../base/progress.ts";
 import type { Intervention } from "../hooks/index.ts";
 import { ortBackend } from "../runtime/index.ts";
 import { exit } from "./exit.ts";
@@ -29,6 +30,11 @@ interface Options extends CommonOptions, InterventionOptions, ModelOptions, Read
   feed?: string[];
 }
 
+/** Readings that need no prompt. */
+const ofWeights = ["heads", "circuits", "composition"];
+/** Long work says every so often where it is. */
+const saidEvery = 10_000;
+
 export function define(command: Command): Command {
   const described = modelOptions(commonOptions(command))
     .argument("<model>", modelArgument)
@@ -51,7 +57,7 @@ export function define(command: Command): Command {
 
 export async function run(reference: string, options: Options): Promise<number> {
   const asked = askedReadings(options);
-  const needless = asked.every(({ name }) => name === "heads" || name === "circuits");
+  const needless = asked.every(({ name }) => ofWeights.includes(name));
   check(
     options.prompt !== undefined || options.pixels !== undefined || (asked.length > 0 && needless),
     "option/unknown",
@@ -89,7 +95,7 @@ export async function run(reference: string, options: Options): Promise<number> 
         !isImage && { prompt: readPrompt(model, options.prompt) }),
       ...(options.pixels !== undefined && { image: await readImage(model, options.pixels) }),
       options,
-      context: {},
+      context: options.quiet ? {} : { onProgress: progress() },
     };
     const screen = screenOf(process.stdout);
     const read: { name: string; report: unknown; lines: string[] }[] = [];
@@ -121,6 +127,15 @@ export async function run(reference: string, options: Options): Promise<number> 
   } finally {
     await backend.release();
   }
+}
+
+function progress(): (now: Progress) => void {
+  let said = Date.now();
+  return ({ stage, done, total, unit }) => {
+    if (Date.now() - said < saidEvery) return;
+    said = Date.now();
+    process.stderr.write(`${stage}: ${done} of ${total} ${unit}\n`);
+  };
 }
 
 interface Whole {
