@@ -145,6 +145,7 @@ test.each([
   [[clip, "--tower", "image", "--prompt", "1"], "this model reads images"],
   [[clip, "--tower", "image", "--pixels", `${image}#out:pooled`], "model/image"],
   [[clip, "--tower", "text", "--prompt", "1,40", "--lens"], "an encoder does not say"],
+  [["test/golden/encoders/bert", "--prompt", "1,2", "--strip", "loss"], "what comes next"],
   [[clip, "--tower", "sound", "--prompt", "1"], "Allowed choices"],
 ])("%j is refused: %s", async (args, why) => {
   const { code, out, err } = await run(...args);

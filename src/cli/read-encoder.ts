@@ -87,7 +87,7 @@ export async function encoderReport(
       return {
         output,
         shape: [...own.shape],
-        length: Math.hypot(...own.data),
+        length: Math.sqrt(product(own.data, own.data)),
         shuffled: {
           value: cosines.reduce((a, b) => a + b) / draws,
           low: Math.min(...cosines),
@@ -173,7 +173,12 @@ function softmax(logits: ArrayLike<number>): Float64Array {
 }
 
 function cosine(a: Float32Array, b: Float32Array): number {
-  let dot = 0;
-  for (let i = 0; i < a.length; i++) dot += a[i]! * b[i]!;
-  return dot / (Math.hypot(...a) * Math.hypot(...b));
+  return product(a, b) / Math.sqrt(product(a, a) * product(b, b));
+}
+
+/** Logits of all tokens are too many for arguments of a call. */
+function product(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
 }

@@ -87,7 +87,11 @@ export function tokenStrip(
 }
 
 async function lossLine({ model, backend }: Session, { tokens, ids }: Prompt): Promise<Line> {
-  const { d_vocab } = model.config;
+  const { d_vocab, encoder, name } = model.config;
+  check(encoder === undefined, "model/encoder", "an encoder does not say what comes next", {
+    where: name,
+    got: "--strip loss",
+  });
   const { logits } = await runWithCache(model, backend, tokens, { logits: true });
   const values = Array.from(ids, (id, t) =>
     t === 0 ? null : -logProbabilities(logits!, t - 1, d_vocab)[id]!,
