@@ -5,7 +5,10 @@ import { openModel } from "../src/models/index.ts";
 import { ortBackend } from "../src/runtime/index.ts";
 import { fastest, gpt2Folder, shape } from "./lib/gpt2.ts";
 import { say, size } from "./lib/line.ts";
+import { throughLargePages } from "./lib/pages.ts";
 import { askPeer, noPeer } from "./lib/peer.ts";
+
+await throughLargePages();
 
 const [prompt, few, many] = [32, 64, 300];
 const laps = size("LAPS", 2);

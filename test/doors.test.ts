@@ -32,13 +32,13 @@ test("formats", async () => {
 
 test("graph", async () => {
   expect(await names(import("../src/graph/index.ts"))).toMatchInlineSnapshot(
-    `"abs acos acosh add and argmax asin asinh atan atanh avgPool bits cast ceil clip concat constant conv conv2d convTranspose cos cosh crossEntropy cumsum div equal erf exp expand floor gather gelu geluTanh grad greater greaterEqual input interpret isNan layerNorm less lessEqual log logSoftmax matmul max maxPool maxPoolPlaces maximum mean min minimum mul neg not oneHot or pad pow print program quotient relu remainder replace reshape rmsNorm round rsqrt scalar scatterAdd scatterAlong scatterInto sigmoid sign silu sin sinh slice softmax softplus sqrt square squeeze sub sum takeAlong tan tanh topK transpose truncate unsqueeze weight where"`,
+    `"abs acos acosh add alias and argmax asin asinh atan atanh avgPool bits cast ceil clip concat constant conv conv2d convTranspose cos cosh crossEntropy cumsum div equal erf exp expand floor gather gelu geluTanh grad greater greaterEqual input interpret isNan layerNorm less lessEqual log logSoftmax matmul max maxPool maxPoolPlaces maximum mean min minimum mul neg not oneHot or pad pow print program quotient relu remainder replace reshape rmsNorm round rsqrt scalar scatterAdd scatterAlong scatterInto shortcut sigmoid sign silu sin sinh slice softmax softplus sqrt square squeeze sub sum takeAlong tan tanh topK transpose truncate unsqueeze weight where"`,
   );
 });
 
 test("runtime", async () => {
   expect(await names(import("../src/runtime/index.ts"))).toMatchInlineSnapshot(
-    `"defaultThreads ortBackend outputLimitBytes racing referenceBackend rowsPerRun workShare"`,
+    `"buildDifferences buildInfo defaultThreads largePages ortBackend outputLimitBytes racing referenceBackend rowsPerRun workShare"`,
   );
 });
 
@@ -56,7 +56,7 @@ test("text", async () => {
 
 test("models", async () => {
   expect(await names(import("../src/models/index.ts"))).toMatchInlineSnapshot(
-    `"bindWeights blockErrors captureOnnx centreUnembed centreWritingWeights changeOnnx chatTemplateAt checkConfig checkWeights claims clipLogits contextLosses editModel editStack encode encoderOutputs encoderProgram findOnnxOp findSite foldNorms foldValueBiases forward fromStored gradOnnx growModel hashModel hashTensor initWeights keyValueHeads largestRowBytes listOnnx listOrganisms loadModel loadOrganism makeModel nextTokenLosses onnxOps onnxPorts onnxValue openModel organismFolder organismsFolder parseConfig parseEdit parseStack permutedModel processingKinds pushEdit readOnnx readPreprocess readWeight readWidened redoEdit residual resolveModel runEncoder saveModel site siteShape siteWidth sites sitesOf trainingProgram undoEdit unembed viewStack weightInputs weightShapes widenPlan widenedCopy writeOnnx"`,
+    `"bindWeights blockErrors captureOnnx centreUnembed centreWritingWeights changeOnnx chatTemplateAt checkConfig checkWeights claims clipLogits contextLosses editModel editStack encode encoderOutputs encoderProgram findOnnxOp findSite foldNorms foldValueBiases forward fromStored gradOnnx growModel hashModel hashTensor initWeights keyValueHeads largestRowBytes listOnnx listOrganisms loadModel loadOrganism makeModel modelFingerprint nextTokenLosses onnxOps onnxPorts onnxValue openModel organismFolder organismsFolder parseConfig parseEdit parseStack permutedModel processingKinds pushEdit readOnnx readPreprocess readWeight readWidened redoEdit residual resolveModel runEncoder saveModel site siteShape siteWidth sites sitesOf tokensOf trainingProgram undoEdit unembed viewStack weightDtype weightInputs weightShapes widenPlan widenedCopy writeOnnx"`,
   );
 });
 
@@ -68,7 +68,7 @@ test("hooks", async () => {
 
 test("activations", async () => {
   expect(await names(import("../src/activations/index.ts"))).toMatchInlineSnapshot(
-    `"activationStream recordActivations shuffledBatches sumMoments"`,
+    `"activationStream recordActivations replayActivations shuffledBatches sumMoments"`,
   );
 });
 

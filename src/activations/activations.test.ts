@@ -31,7 +31,7 @@ const backend = ortBackend({ threads: 1 });
 const site = "blocks.0.mlp.hook_post";
 const rowBytes = 4 * 6 * 12;
 // The largest value of a row is q, k and v together; it may take an eighth of the limit.
-const workBytes = 8 * 4 * 6 * 24;
+const workBytes = 16 * 4 * 6 * 24;
 
 function rowsOf(rows: number) {
   const rng = random(6);

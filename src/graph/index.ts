@@ -10,6 +10,7 @@ export { concat, pad, slice, transpose } from "./ops/layout.ts";
 export * from "./ops/logic.ts";
 export { matmul } from "./ops/matmul.ts";
 export { layerNorm, rmsNorm } from "./ops/norm.ts";
+export { alias } from "./ops/opaque.ts";
 export type { Operand } from "./ops/pointwise.ts";
 export { avgPool, maxPool, maxPoolPlaces } from "./ops/pool.ts";
 export { argmax, cumsum, max, mean, min } from "./ops/reduce.ts";

@@ -4,7 +4,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { hashBytes } from "./hash.ts";
 import { withInputs } from "./op.ts";
 import { mayPass } from "./ops/shortcut.ts";
-import { type Around, rewrites } from "./rewrites.ts";
+import type { Around } from "./rewrite.ts";
+import { rewrites } from "./rewrites.ts";
 import { reachable, type Value } from "./value.ts";
 
 /** The same outputs from fewer, cheaper values. */
@@ -20,7 +21,7 @@ export function simplify(outputs: readonly Value[]): Value[] {
 }
 
 /** Each `shortcut` becomes one of its two ways: after this there is none. */
-function takeShortcuts(outputs: readonly Value[]): Value[] {
+export function takeShortcuts(outputs: readonly Value[]): Value[] {
   const order = reachable(outputs);
   const { of } = usersOf(order, outputs);
   const replaced = new Map<number, Value>();
@@ -39,14 +40,14 @@ function usersOf(order: readonly Value[], outputs: readonly Value[]) {
     users.set(id, (users.get(id) ?? []).concat(ops));
   for (const user of order) for (const { id } of user.inputs) note(id, [user.op]);
   for (const { id } of outputs) note(id, ["output"]);
-  return { users, note, of: ({ id }: Value): readonly string[] => users.get(id) ?? [] };
+  return { note, of: ({ id }: Value): readonly string[] => users.get(id) ?? [] };
 }
 
 function onePass(outputs: readonly Value[]): Value[] {
   const known = new Map<string, Value>();
   const replaced = new Map<number, Value>();
   const order = reachable(outputs);
-  const { users, note, of } = usersOf(order, outputs);
+  const { note, of } = usersOf(order, outputs);
   const around: Around = {
     users: of,
     find: (value) => known.get(keyOf(value)),
@@ -54,14 +55,19 @@ function onePass(outputs: readonly Value[]): Value[] {
   for (const value of order) {
     const inputs = value.inputs.map((from) => replaced.get(from.id)!);
     let next = withInputs(value, inputs);
+    // Who uses the old value will use the new one: rules may ask. Once, or one user would look like two.
+    const noted = new Set([value.id]);
+    const hand = (to: Value): void => {
+      if (!noted.has(to.id)) note(to.id, of(value));
+      noted.add(to.id);
+    };
     for (const rewrite of rewrites) {
-      // Who uses the old value will use the new one: rules may ask.
-      if (next.id !== value.id && !users.has(next.id)) note(next.id, users.get(value.id) ?? []);
+      hand(next);
       next = rewrite(next, around) ?? next;
     }
     next = unique(next, known);
+    hand(next);
     replaced.set(value.id, next);
-    if (next.id !== value.id) note(next.id, users.get(value.id) ?? []);
   }
   return outputs.map((value) => replaced.get(value.id) ?? fail("graph/lost", "a value was lost"));
 }

@@ -136,6 +136,10 @@ export interface Splice {
 }
 
 type At = string | Where;
+const sourceLike = (from: Source | readonly number[] | Float32Array): Source =>
+  Array.isArray(from) || from instanceof Float32Array
+    ? { values: Array.from(from) }
+    : (from as Source);
 const whereOf = (at: At): Where => (typeof at === "string" ? { sites: at } : at);
 
 /** Puts zeros there, or the values given: a mean, or another prompt's. */
@@ -151,8 +155,13 @@ export const patch = (at: At, value: Source): Intervention =>
 export const replaceWith = (site: string, value: Tensor<"float32">): Intervention =>
   patch(site, value);
 
-export const steer = (at: At, direction: Source, coefficient: number): Intervention =>
-  made({ kind: "steer", direction, coefficient, where: whereOf(at) });
+/** A plain list of numbers is a direction too. */
+export const steer = (
+  at: At,
+  direction: Source | readonly number[] | Float32Array,
+  coefficient: number,
+): Intervention =>
+  made({ kind: "steer", direction: sourceLike(direction), coefficient, where: whereOf(at) });
 
 export const scale = (at: At, factor: number): Intervention =>
   made({ kind: "scale", factor, where: whereOf(at) });

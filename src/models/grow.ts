@@ -12,7 +12,7 @@ import { makeModel } from "./checkpoint.ts";
 import type { Model, ModelConfig } from "./config.ts";
 import { trainingProgram } from "./grow-program.ts";
 import { appendRecord, type Grown, loadGrown, saveGrown, trimRecord } from "./grow-store.ts";
-import { initWeights } from "./init.ts";
+import { type InitOptions, initWeights } from "./init.ts";
 import { contextLosses, type ValidationRows } from "./validate.ts";
 
 /** Rows of `n_ctx` tokens, row after row. */
@@ -42,6 +42,8 @@ export interface GrowOptions {
   weightDecay?: number;
   clipNorm?: number;
   seed?: number;
+  /** What learned positions begin as. */
+  positions?: InitOptions["positions"];
   valRows?: ValidationRows;
   /** Steps between validations; the last step is always validated. */
   validateEvery?: number;
@@ -106,10 +108,11 @@ export async function growModel(
     adam,
     clipNorm,
     data: identity(data),
+    positions: options.positions,
   };
 
   let state = store && (await loadGrown(store, recipe));
-  state ??= freshState(initWeights(config, rng.stream("init")));
+  state ??= freshState(initWeights(config, rng.stream("init"), options));
   if (store) await trimRecord(store, state.step);
   let spare = zerosLike(state);
   const program = trainingProgram(config, {

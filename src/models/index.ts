@@ -82,6 +82,7 @@ export { type Axis, type SiteRow, sites } from "./site-table.ts";
 export { findSite, type SiteInfo, site, siteShape, sitesOf, siteWidth } from "./sites.ts";
 export { chatTemplateAt } from "./sources/chat.ts";
 export type { Source, Stored } from "./stored.ts";
+export { type TokensOptions, tokensOf } from "./tokens.ts";
 export { type Forward, type ForwardOptions, forward, residual, unembed } from "./transformer.ts";
 export { contextLosses, type ValidationRows } from "./validate.ts";
 export type { View, ViewStep } from "./views.ts";

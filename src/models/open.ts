@@ -1,4 +1,5 @@
 // How is a model opened that others trained: a folder or a file becomes a model whose weights stay there.
+import { stat } from "node:fs/promises";
 import { check, fail } from "../base/errors.ts";
 import { parseJson } from "../base/json.ts";
 import type { Context } from "../base/progress.ts";
@@ -9,6 +10,7 @@ import { fewBits, storedBlocks } from "./block-error.ts";
 import { hashModel, loadModel } from "./checkpoint.ts";
 import type { Model, ModelConfig } from "./config.ts";
 import type { Tower } from "./families/clip.ts";
+import { resolveModel } from "./resolve.ts";
 import { findCheckpoint, type Place } from "./sources/find.ts";
 import { ggufSource } from "./sources/gguf.ts";
 import { hubSource } from "./sources/hub.ts";
@@ -47,10 +49,11 @@ export interface OpenOptions extends Context {
 }
 
 /**
- * A folder with config.json and weights (safetensors or PyTorch, in one file or in shards), of
- * Hugging Face or of our own; one of those files; a GGUF file; a llama2.c `.bin`. float32 stays
+ * By path: a folder with config.json and weights (safetensors or PyTorch, in one file or in shards), of
+ * Hugging Face or of our own; one of those files; a GGUF file; a llama2.c `.bin`. By
+ * name: a bundled organism, or a hub id that `pullModel` has fetched (`org/name@revision`). float32 stays
  * where it lies; the size of what is widened is told first, as the total of `onProgress`.
- * Errors: `model/family`, `model/config`, `model/config-unknown`, `model/weights`, and those of the
+ * Errors: `model/missing`, `model/family`, `model/config`, `model/config-unknown`, `model/weights`, and those of the
  * formats.
  */
 export async function openModel(
@@ -67,11 +70,17 @@ export async function openModel(
     ...context
   }: OpenOptions = {},
 ): Promise<Model> {
-  const place = await findCheckpoint(from, prefix);
+  const found: { from: string | Store; name?: string } =
+    typeof from === "string" ? await placeOf(from) : { from };
+  const place = await findCheckpoint(found.from, prefix);
   const json = place.kind === "config" ? await configJson(place) : {};
   if (place.kind === "config" && json.model_type === undefined && json.n_layers !== undefined)
     return loadModel(place.store, { prefix: place.prefix });
-  const source = await sourceAt(place, json, { name: name ?? place.name, blocks, tower });
+  const source = await sourceAt(place, json, {
+    name: name ?? found.name ?? place.name,
+    blocks,
+    tower,
+  });
   const { store } = place;
   const given = { file: source.file, store };
   const views = source.views((tensor) => source.file.entries.has(tensor));
@@ -91,6 +100,17 @@ export async function openModel(
       : await openModel(trained, { cache, tower, tokenizer: null, ...context });
   const told = storedBlocks(plain, views, few, { ...context, reference });
   return fromStored(source.config, stored, { tokenizer: own, blocks: told });
+}
+
+/** A path where there is something; else what the name leads to. */
+async function placeOf(reference: string): Promise<{ from: string; name?: string }> {
+  const there = await stat(reference).then(
+    () => true,
+    () => false,
+  );
+  if (there) return { from: reference };
+  const { file, folder, name } = await resolveModel(reference);
+  return { from: file ?? folder, name };
 }
 
 async function configJson({ store, prefix }: Place): Promise<Record<string, unknown>> {

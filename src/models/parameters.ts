@@ -9,6 +9,11 @@ import { weightShapes } from "./weight-shapes.ts";
 export interface BoundWeights {
   /** By TransformerLens name, in its shape: what `forward` takes. */
   readonly values: Readonly<Record<string, Value>>;
+  /**
+   * The checkpoint's own tensors that they are views of, by the checkpoint's name, where one is read
+   * as a whole: a gradient with respect to one is in its layout, and of tied weights the sum.
+   */
+  readonly stored: Readonly<Record<string, Value>>;
   /** The graph inputs among them: weights that are fed. Others stay in their files. */
   readonly inputs: readonly Value[];
   readonly feeds: Readonly<Record<string, Tensor>>;
@@ -31,7 +36,8 @@ export function bindWeights(model: Model): BoundWeights {
   const { config, weights, stored } = model;
   if (stored === undefined) {
     const values = weightInputs(config);
-    return { values, inputs: Object.values(values), feeds: weights, key: JSON.stringify(config) };
+    const inputs = Object.values(values);
+    return { values, stored: {}, inputs, feeds: weights, key: JSON.stringify(config) };
   }
   const leaves = new Map<string, Value>();
   const values = Object.fromEntries(
@@ -45,7 +51,14 @@ export function bindWeights(model: Model): BoundWeights {
       return [name!, source.tensor];
     }),
   );
-  return { values, inputs, feeds, key: `${JSON.stringify(config)} ${placesOf(stored)}` };
+  const whole = Object.fromEntries([...leaves].filter(([name]) => name in stored.sources));
+  return {
+    values,
+    stored: whole,
+    inputs,
+    feeds,
+    key: `${JSON.stringify(config)} ${placesOf(stored)}`,
+  };
 }
 
 const places = new WeakMap<Stored, string>();

@@ -1,9 +1,9 @@
 // Where do the weights of an opened checkpoint lie, and how is one read: as views of stored tensors.
 import { closeSync, openSync, readSync } from "node:fs";
 import { check, fail } from "../base/errors.ts";
-import { input, type Value, type WeightFile, weight } from "../graph/index.ts";
+import { alias, input, type Value, type WeightFile, weight } from "../graph/index.ts";
 import { sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
-import { leadingStretch, type View, viewTensor, viewValue } from "./views.ts";
+import { leadingStretch, type View, type ViewStep, viewTensor, viewValue } from "./views.ts";
 
 /** One tensor of a checkpoint: float32 in a file of this machine, or widened in memory. */
 export type Source =
@@ -28,7 +28,7 @@ export function storedValue({ sources, views }: Stored, name: string, leaves: Ma
   if (source.kind === "memory") {
     const leaf = leaves.get(from) ?? input(from, "float32", source.shape);
     leaves.set(from, leaf);
-    return viewValue(leaf, steps);
+    return ownValue(leaf, steps);
   }
   // A vector stays whole: products with parts of one weight take their bias before they are parted.
   const { first, shape, rest } =
@@ -41,7 +41,15 @@ export function storedValue({ sources, views }: Stored, name: string, leaves: Ma
   const file = { path, offset: offset + 4 * first, length: 4 * sizeOf(shape) };
   const leaf = leaves.get(key) ?? weight(key, "float32", whole ? source.shape : shape, file);
   leaves.set(key, leaf);
-  return viewValue(leaf, whole ? steps : rest);
+  return ownValue(leaf, whole ? steps : rest);
+}
+
+/**
+ * A value of its own, neither the leaf nor a view that a reader could take apart again: of two weights
+ * that are tied each has its own gradient, and what reads a weight otherwise turned still reads it.
+ */
+function ownValue(leaf: Value, steps: readonly ViewStep[]): Value {
+  return alias(viewValue(leaf, steps));
 }
 
 /** One weight in its own memory, or a part of what is there already. */

@@ -37,6 +37,7 @@ export const RecipeSchema = z.strictObject({
     beta2: z.number(),
     weightDecay: z.number(),
     clipNorm: z.number(),
+    positions: z.enum(["normal", "sinusoidal"]).optional(),
   }),
   /** Share of the tokens by context. */
   weights: z.record(z.string(), z.number().positive()),

@@ -43,6 +43,10 @@ const programs: Record<string, Program> = {
     inputs: [indices, x],
     outputs: { out: scatterAdd(indices, x, { size }) },
   }),
+  "scatterAdd of few rows into a large table": program({
+    inputs: [indices, x],
+    outputs: { out: scatterAdd(indices, x, { size: 9 * rows }) },
+  }),
   "scatterAdd along the last axis": program({
     inputs: [indices, x],
     outputs: {

@@ -60,18 +60,46 @@ const makeScatterAdd = defineOp<ScatterAttrs>({
       { got: `${showSpecs(inputs)}, axis ${axis}`, wanted: "updates [..., ...indices, ...]" },
     );
     const shape = [...updates.shape.slice(0, axis), size, ...updates.shape.slice(end)];
+    const base = inputs[2];
+    check(
+      base === undefined || sameShape(base.shape, shape),
+      "shape/scatter",
+      "scatterAdd: another base",
+      {
+        got: showSpecs(inputs),
+        wanted: `[${shape.join(", ")}]`,
+      },
+    );
     return { shape, dtype: updates.dtype };
   },
   vjp: (grad, { inputs: [indices], attrs: { axis } }) => [
     undefined,
     gather(grad, indices!, { axis }),
+    grad,
   ],
-  lower: (to, node, [indices, updates]) => {
+  lower: (to, node, [indices, updates, base]) => {
     // ScatterND(add) races on several threads; ScatterElements(add) does not, and adds in order.
     // Along the last axis each line is written by one thread and stays in its cache, so the axis
     // is moved there and back: three times as fast for the gradient of an embedding.
     const [outer, size, inner] = aroundAxis(node.shape, node.attrs.axis);
     const rows = sizeOf(node.inputs[0]!.shape);
+    // A reshaped output is copied: only where it has to be.
+    const asShape = (name: string, from: readonly number[], shape: readonly number[]) =>
+      sameShape(from, shape) ? name : to.node("Reshape", [name, to.ints(shape)]);
+    if (isSparse(rows, size)) {
+      // Moving the table would cost more than the updates do.
+      const lead = outer === 1 ? [] : [outer];
+      const whole = [...lead, size, inner];
+      const some = to.ints([...lead, rows, inner]);
+      const column = to.node("Reshape", [indices!, to.ints([rows, 1])]);
+      const added = addInto(to, whole, node.dtype, {
+        indices: to.node("Expand", [column, some]),
+        updates: to.node("Reshape", [updates!, some]),
+        axis: lead.length,
+        from: base && asShape(base, node.shape, whole),
+      });
+      return asShape(added, whole, node.shape);
+    }
     const swapped = (name: string, from: readonly number[]) =>
       to.node("Transpose", [to.node("Reshape", [name, to.ints(from)])], {
         attributes: { perm: [0, 2, 1] },
@@ -80,12 +108,15 @@ const makeScatterAdd = defineOp<ScatterAttrs>({
     const flat = to.node("Reshape", [swapped(updates!, [outer, rows, inner]), lines]);
     const line = to.node("Reshape", [indices!, to.ints([1, rows])]);
     const places = to.node("Expand", [line, lines]);
-    const added = addInto(to, [outer * inner, size], node.dtype, places, flat, 1);
+    const from =
+      base && to.node("Reshape", [swapped(base, [outer, size, inner]), to.ints([-1, size])]);
+    const whole = [outer * inner, size];
+    const added = addInto(to, whole, node.dtype, { indices: places, updates: flat, axis: 1, from });
     return to.node("Reshape", [swapped(added, [outer, inner, size]), to.ints(node.shape)]);
   },
-  reference: ([indices, updates], { shape, attrs: { axis } }) => {
+  reference: ([indices, updates, base], { shape, attrs: { axis } }) => {
     const [outer, n, inner] = aroundAxis(shape, axis);
-    const out = new Float64Array(sizeOf(shape));
+    const out = base?.slice() ?? new Float64Array(sizeOf(shape));
     let at = 0;
     for (let o = 0; o < outer; o++)
       for (const index of indices!)
@@ -94,6 +125,20 @@ const makeScatterAdd = defineOp<ScatterAttrs>({
     return out;
   },
 });
+
+/** Few updates of a large table. */
+function isSparse(rows: number, size: number): boolean {
+  return 8 * rows < size;
+}
+
+/** sum + scatterAdd(…) = the updates added to the sum in its place, where they are few. */
+export function scatterOnto(sum: Value, scattered: Value): Value | undefined {
+  const { inputs, attrs } = scattered;
+  if (scattered.op !== "scatterAdd" || inputs.length > 2) return undefined;
+  const { size, axis } = attrs as unknown as ScatterAttrs;
+  if (!isSparse(sizeOf(inputs[0]!.shape), size)) return undefined;
+  return makeScatterAdd([...inputs, sum], { size, axis });
+}
 
 /**
  * The transpose of `gather`: zeros with `size` places along `axis`, to which every update is added
@@ -164,7 +209,7 @@ const makeScatterAlong = defineOp<ScatterAttrs>({
     takeAlong(grad, indices!, { axis }),
   ],
   lower: (to, { shape, dtype, attrs }, [indices, updates]) =>
-    addInto(to, shape, dtype, indices!, updates!, attrs.axis),
+    addInto(to, shape, dtype, { indices: indices!, updates: updates!, axis: attrs.axis }),
   reference: ([indices, updates], { inputs, shape, attrs: { size, axis } }) => {
     const at = along(inputs[0]!.shape, size, axis);
     const out = new Float64Array(sizeOf(shape));
@@ -189,12 +234,15 @@ function addInto(
   to: Emitter,
   shape: readonly number[],
   dtype: DType,
-  indices: string,
-  updates: string,
-  axis: number,
+  {
+    indices,
+    updates,
+    axis,
+    from,
+  }: { indices: string; updates: string; axis: number; from?: string },
 ): string {
-  const zeros = to.node("Expand", [to.scalar(0, dtype), to.ints(shape)]);
-  return to.node("ScatterElements", [zeros, indices, updates], {
+  const base = from ?? to.node("Expand", [to.scalar(0, dtype), to.ints(shape)]);
+  return to.node("ScatterElements", [base, indices, updates], {
     attributes: { axis, reduction: "add" },
   });
 }

@@ -66,7 +66,7 @@ export function gradientGraph(
   const loss = over === "mean" ? mean(rows) : sum(rows);
   const wrt = [
     ...sites.map((site): [string, Value] => [site, seen.get(site)!]),
-    ...weights.map((name): [string, Value] => [name, bound.values[name]!]),
+    ...weights.map((name): [string, Value] => [name, bound.values[name] ?? bound.stored[name]!]),
   ];
   const grads = grad(
     loss,

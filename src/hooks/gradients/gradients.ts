@@ -27,7 +27,10 @@ export interface GradientRequest extends Handed {
   of: Scalar;
   /** Site strings, globs of them, or short names; only those asked for come out. */
   sites?: readonly string[];
-  /** Weights by TransformerLens name. A tied pair is two weights: add their gradients. */
+  /**
+   * Weights by TransformerLens name, or the checkpoint's tensors by theirs, in their own layout. A tied
+   * pair is two weights with a gradient each; its one tensor has their sum.
+   */
   weights?: readonly string[];
   /** Sites whose values come out too. */
   values?: readonly string[];
@@ -145,7 +148,8 @@ function understood(
 ): { plan: Plan; scalar: ScalarPlan; spec: GradientSpec } {
   const { config } = model;
   checkTokens(config, tokens);
-  const named = new Set(Object.keys(boundWeights(model).values));
+  const { values: known, stored } = boundWeights(model);
+  const named = new Set([...Object.keys(known), ...Object.keys(stored)]);
   const odd = weights.find((name) => !named.has(name));
   check(odd === undefined, "gradients/weight", `the model has no weight ${odd}`, {
     where: config.name,

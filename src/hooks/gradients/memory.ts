@@ -1,6 +1,7 @@
 // How much memory a graph takes while it runs: what is alive at the fullest moment.
 import { check } from "../../base/errors.ts";
 import type { Value } from "../../graph/index.ts";
+import { takeShortcuts } from "../../graph/simplify.ts";
 import { reachable } from "../../graph/value.ts";
 import { bytesPerElement, sizeOf } from "../../tensor/tensor.ts";
 
@@ -23,7 +24,7 @@ const slack = 1.75;
 const free = new Set(["reshape", "squeeze", "unsqueeze", "expand", "input", "weight", "constant"]);
 
 export function estimateMemory(outputs: Readonly<Record<string, Value>>): MemoryEstimate {
-  const roots = Object.values(outputs);
+  const roots = takeShortcuts(Object.values(outputs));
   const order = reachable(roots);
   const bytes = (value: Value): number =>
     free.has(value.op) ? 0 : sizeOf(value.shape) * bytesPerElement[value.dtype];
