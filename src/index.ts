@@ -56,6 +56,7 @@ export {
   saveModel,
   site,
   sitesOf,
+  tokensOf,
   undoEdit,
   viewStack,
 } from "./models/index.ts";

@@ -8,7 +8,7 @@ const names = async (door: Promise<object>): Promise<string> =>
 
 test("the usual path", async () => {
   expect(await names(import("../src/index.ts"))).toMatchInlineSnapshot(
-    `"MicrographiaError ablate activationStream claim clamp describeDictionary dictionaryReconstructor edit editStack folderStore generate gradients growModel isError listOrganisms loadDictionary loadModel loadOrganism loadTokenizer lossWith makeModel memoryStore openBundle openCoder openModel ortBackend packRows patch permutedModel pushEdit random readFieldGuide recordActivations referenceBackend replaceWith runWithCache saveDictionary saveModel shuffledBatches site sitesOf spliceFacts steer tensor trainDictionary undoEdit verdictOf viewStack"`,
+    `"MicrographiaError ablate activationStream claim clamp describeDictionary dictionaryReconstructor edit editStack folderStore generate gradients growModel isError listOrganisms loadDictionary loadModel loadOrganism loadTokenizer lossWith makeModel memoryStore openBundle openCoder openModel ortBackend packRows patch permutedModel pushEdit random readFieldGuide recordActivations referenceBackend replaceWith runWithCache saveDictionary saveModel shuffledBatches site sitesOf spliceFacts steer tensor tokensOf trainDictionary undoEdit verdictOf viewStack"`,
   );
 });
 

@@ -243,7 +243,7 @@ describe("refusals name both sides", () => {
 
   test("what is no model", async () => {
     expect(await refusal(empty("nothing", {}))).toMatch(/^model\/config .*an empty folder/);
-    expect(await refusal(join(folder, "not-there"))).toMatch(/^model\/config /);
+    expect(await refusal(join(folder, "not-there"))).toMatch(/^model\/missing .*not-there/);
     const lone = empty("lone", { "w.safetensors": "x" });
     expect(await refusal(join(lone, "w.safetensors"))).toMatch(/no config\.json beside/);
     const config = readFileSync(`${llama}/config.json`);
