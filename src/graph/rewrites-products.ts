@@ -5,7 +5,7 @@ import { withInputs } from "./op.ts";
 import { add, mul } from "./ops/arithmetic.ts";
 import { reshape, sum } from "./ops/broadcast.ts";
 import { concat, transpose } from "./ops/layout.ts";
-import { type MatmulAttrs, matmul } from "./ops/matmul.ts";
+import { matmul, matmulAttrs } from "./ops/matmul.ts";
 import { partOfProduct } from "./parts.ts";
 import { type Around, scaled } from "./rewrite.ts";
 import { sameShape } from "./shape.ts";
@@ -18,7 +18,7 @@ import { viewedLeaf } from "./view.ts";
  */
 export function sliceAfterProduct(value: Value, around: Around): Value | undefined {
   if (value.op !== "matmul") return undefined;
-  const { transA, transB, alpha } = value.attrs as unknown as MatmulAttrs;
+  const { transA, transB, alpha } = matmulAttrs(value);
   const [x, part] = value.inputs as [Value, Value];
   if (transA || x.shape.length !== 2 || part.shape.length !== 2) return undefined;
   const found = partOfProduct(part, transB ? 1 : 0);
@@ -47,7 +47,7 @@ export function sliceAfterBias(value: Value, around: Around): Value | undefined 
 /** (s · D)·B = s · (D·B), and (s · D)ᵀ·B = Dᵀ·(s · B), where the right side has less to scale. */
 export function scaleOutOfProduct(value: Value): Value | undefined {
   if (value.op !== "matmul") return undefined;
-  const attrs = value.attrs as unknown as MatmulAttrs;
+  const attrs = matmulAttrs(value);
   for (const side of [0, 1] as const) {
     const parts = scaled(value.inputs[side]!);
     if (parts === undefined) continue;
@@ -79,7 +79,7 @@ export function scaleIntoAlpha(value: Value, around: Around): Value | undefined 
   if (parts?.body.op !== "matmul" || around.users(parts.body).length > 1) return undefined;
   const number = constantNumber(parts.scale);
   if (number === undefined) return undefined;
-  const attrs = parts.body.attrs as unknown as MatmulAttrs;
+  const attrs = matmulAttrs(parts.body);
   const [a, b] = parts.body.inputs as [Value, Value];
   return matmul(a, b, { ...attrs, alpha: attrs.alpha * number });
 }
@@ -92,7 +92,7 @@ export function biasIntoProduct(value: Value, around: Around): Value | undefined
   if (value.op !== "add") return undefined;
   const [product, bias] = value.inputs as [Value, Value];
   if (product.op !== "matmul" || around.users(product).length > 1) return undefined;
-  const { transA, transB, alpha } = product.attrs as unknown as MatmulAttrs;
+  const { transA, transB, alpha } = matmulAttrs(product);
   const [a, b] = product.inputs as [Value, Value];
   if (transA || transB || alpha !== 1 || b.shape.length !== 2 || value.dtype !== "float32")
     return undefined;
@@ -111,7 +111,7 @@ export function biasIntoProduct(value: Value, around: Around): Value | undefined
 /** A product reads a matrix transposed at no cost; moving the last axis costs a slow copy. */
 export function transposeInProduct(value: Value): Value | undefined {
   if (value.op !== "matmul") return undefined;
-  const attrs = value.attrs as unknown as MatmulAttrs;
+  const attrs = matmulAttrs(value);
   const inputs = [...value.inputs] as [Value, Value];
   const flags = { transA: attrs.transA, transB: attrs.transB };
   let changed = false;
@@ -137,7 +137,7 @@ export function transposeOfProduct(value: Value, around: Around): Value | undefi
     return undefined;
   const perm = value.attrs.perm as readonly number[];
   if (perm.at(-1) !== perm.length - 2) return undefined;
-  const { transA, transB, alpha } = from.attrs as unknown as MatmulAttrs;
+  const { transA, transB, alpha } = matmulAttrs(from);
   const [a, b] = from.inputs as [Value, Value];
   const turned = matmul(b, a, { transA: !transB, transB: !transA, alpha });
   const last = perm.length - 1;
@@ -166,7 +166,7 @@ export function sumThroughProduct(value: Value, around: Around): Value | undefin
     [b, a],
   ] as const) {
     if (made.op !== "matmul" || !sameShape(p.shape, made.shape)) continue;
-    const { transA, transB, alpha } = made.attrs as unknown as MatmulAttrs;
+    const { transA, transB, alpha } = matmulAttrs(made);
     const [g, v] = made.inputs as [Value, Value];
     if (transA || sizeOf(g.shape) >= sizeOf(made.shape)) continue;
     const mixed = around.find(matmul(p, v, { transB: !transB }));
@@ -181,7 +181,7 @@ export function sumThroughProduct(value: Value, around: Around): Value | undefin
 export function productsToOne(value: Value, around: Around): Value | undefined {
   if (value.op !== "concat" || value.attrs.axis !== value.shape.length - 1) return undefined;
   const [first] = value.inputs as [Value];
-  const { transA, alpha } = first.attrs as unknown as MatmulAttrs;
+  const { transA, alpha } = matmulAttrs(first);
   const alike = value.inputs.every(
     (one) =>
       one.op === "matmul" &&
@@ -190,8 +190,7 @@ export function productsToOne(value: Value, around: Around): Value | undefined {
       one.inputs[1]!.shape.length === 2 &&
       around.users(one).length === 1,
   );
-  if (!alike || (first.attrs as unknown as MatmulAttrs).transB || value.inputs.length < 2)
-    return undefined;
+  if (!alike || matmulAttrs(first).transB || value.inputs.length < 2) return undefined;
   const right = concat(
     value.inputs.map(({ inputs }) => inputs[1]!),
     { axis: 1 },

@@ -98,7 +98,7 @@ async function attempt(
   };
   try {
     const job = await findJob(name);
-    const result = asJson(await job.run(input as never, context));
+    const result = asJson(await job.run(input, context));
     await log.flush();
     await writeManifest(store, layout.run(id), {
       kind: name,

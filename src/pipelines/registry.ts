@@ -2,15 +2,16 @@
 import type { z } from "zod";
 import { fail } from "../base/errors.ts";
 import type { Workspace } from "../workspace/workspace.ts";
-import type { Job } from "./events.ts";
+import type { JobContext } from "./events.ts";
 import type { MadeFrom } from "./identity.ts";
 
 export interface JobEntry {
   /** Parses the input and fills in defaults; what it returns is hashed into the run's id. */
   input: z.ZodType;
-  run: Job<never>;
+  /** Takes what `input` made: each job says for itself what that is. */
+  run(input: unknown, context: JobContext): Promise<unknown>;
   /** What the input only names, and the result depends on as much. */
-  madeFrom?: (input: never, workspace: Workspace) => Promise<MadeFrom>;
+  madeFrom?(input: unknown, workspace: Workspace): Promise<MadeFrom>;
 }
 
 const registry: Readonly<Record<string, () => Promise<JobEntry>>> = {

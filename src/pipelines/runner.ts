@@ -93,7 +93,7 @@ export function runId(name: string, input: unknown, made_from: MadeFrom = {}): s
 async function madeFrom(name: string, input: unknown, workspace: Workspace): Promise<MadeFrom> {
   const { madeFrom: ask } = await findJob(name);
   try {
-    return (await ask?.(input as never, workspace)) ?? {};
+    return (await ask?.(input, workspace)) ?? {};
   } catch (error) {
     if (isError(error)) return {};
     throw error;

@@ -137,3 +137,8 @@ export function matmul(
   }
   return makeMatmul([a, b], { transA, transB, alpha });
 }
+
+/** Of a value that `matmul` made. */
+export function matmulAttrs({ attrs }: Value): MatmulAttrs {
+  return attrs as unknown as MatmulAttrs;
+}
