@@ -1,8 +1,9 @@
-// What does a job's result depend on besides its input? On what the input only names: models, dictionaries.
+// What does a job's result depend on besides its input? On what the input only names: models, dictionaries, recipes.
 import { modelFingerprint } from "../models/index.ts";
 import { hashOf, readManifest } from "../workspace/artifact.ts";
 import { layout } from "../workspace/layout.ts";
 import type { Workspace } from "../workspace/workspace.ts";
+import { readRecipe } from "./recipe.ts";
 import { findModel } from "./study.ts";
 
 /** Name → hash; it goes into the run's id and its manifest. */
@@ -34,4 +35,9 @@ export async function ofDescribed(
   return dictionary === undefined
     ? ofModel({ model: neurons! }, at)
     : ofDictionary({ dictionary }, at);
+}
+
+/** The recipe as it is read; how it is laid out in its file does not count. */
+export async function ofRecipe({ recipe }: { recipe: string }): Promise<MadeFrom> {
+  return { recipe: hashOf(await readRecipe(recipe)) };
 }

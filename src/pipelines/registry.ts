@@ -21,8 +21,9 @@ const registry: Readonly<Record<string, () => Promise<JobEntry>>> = {
     return { input: job.DemoInputSchema, run: job.demo, madeFrom };
   },
   grow: async () => {
+    const { ofRecipe: madeFrom } = await import("./identity.ts");
     const job = await import("./grow.ts");
-    return { input: job.GrowInputSchema, run: job.grow };
+    return { input: job.GrowInputSchema, run: job.grow, madeFrom };
   },
   record: async () => {
     const { ofModel: madeFrom } = await import("./identity.ts");
