@@ -16,7 +16,7 @@ const ids = Int32Array.from({ length: batch * pos }, () => rng.int(shape.d_vocab
 const tokens = tensor("int32", [batch, pos], ids);
 
 async function ours(): Promise<number> {
-  // As long jobs do.
+  // As the job `record` does.
   const backend = ortBackend({ prepack: true });
   const model = await openModel(folder, { tokenizer: null });
   const seconds = await fastest(laps, () =>

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -112,6 +112,20 @@ describe("micrographia", () => {
       got: expect.stringContaining(`pid ${process.pid}`),
     });
     await lock.release();
+  });
+
+  test("a command that starts itself again hands on what it printed, and its exit code", async () => {
+    // Linux with large pages on request: elsewhere it is one process, with the same answers.
+    const env = "{ CI: '1', PATH: process.env.PATH, AGAIN: '1' }";
+    const path = JSON.stringify(fileURLToPath(new URL("./again.ts", import.meta.url)));
+    const script = `import { runAgain } from ${path};
+      if (process.env.AGAIN) { console.log("again"); process.exit(7); }
+      process.exit(await runAgain(${env}));`;
+    const file = join(folder, "again.mts");
+    await writeFile(file, script);
+    expect(await startNode(file).ended).toMatchObject({ code: 7, out: "again\n" });
+    const missing = await cli("generate", "nobody/nothing", "--prompt", "x");
+    expect(missing).toMatchObject({ code: 2, out: "" });
   });
 
   test("serves until Ctrl-C, then ends with 130", async () => {

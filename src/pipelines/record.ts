@@ -77,7 +77,8 @@ export async function record(
   const prefix = `activations/${safeId(part)}`;
   const manifest = await recordActivations(
     model,
-    ortBackend({ threads: context.threads }),
+    // A long job: weights that stay in their files are worth a packed copy.
+    ortBackend({ threads: context.threads, prepack: true }),
     { ...packed, rows, tokens: tokensRead },
     { site, store: context.store, prefix: `${prefix}/`, dtype, bos_policy: bosPolicy(tokenizer) },
     context,
