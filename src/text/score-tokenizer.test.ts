@@ -8,6 +8,8 @@ const golden = JSON.parse(readFileSync("test/golden/text/sentencepiece.json", "u
   entries: string[];
   scores: number[];
   cases: { text: string; ids: number[]; decoded: string }[];
+  marks: string[];
+  marked: { addPrefix: boolean; rstrip: boolean; cases: { text: string; ids: number[] }[] }[];
 };
 const tokenizer = scoreTokenizer(golden);
 
@@ -40,9 +42,33 @@ test("every text comes back, and equal scores merge from the left", () => {
   ]);
 });
 
+test("marks within a text are found whole, as transformers finds them", () => {
+  const entries = [...golden.entries, ...golden.marks];
+  const scores = entries.map((_, id) => golden.scores[id] ?? 0);
+  for (const { addPrefix, rstrip, cases } of golden.marked) {
+    const whole = [0, 1, 2, ...golden.marks.map((_, i) => golden.entries.length + i)].map((id) => ({
+      id,
+      special: true,
+      rstrip: rstrip && id > 2,
+    }));
+    const marking = scoreTokenizer({ entries, scores, addPrefix, whole });
+    for (const { text, ids } of cases) {
+      expect([...marking.encode(text)], JSON.stringify(text)).toEqual(ids);
+      const { bytes } = marking.encodeWithOffsets(text);
+      const mark = ids.findIndex((id) => id >= golden.entries.length);
+      if (mark < 0 || rstrip) continue;
+      const cut = Buffer.from(text).subarray(bytes[2 * mark], bytes[2 * mark + 1]);
+      expect(cut.toString()).toBe(entries[ids[mark]!]);
+    }
+    expect(marking.decode(marking.encode("<|user|>"), { special: false })).toBe("");
+  }
+});
+
 test("scores that do not fit the entries are refused", () => {
   expect(() => scoreTokenizer({ ...golden, scores: [1] })).toThrow(/differ in number/);
   expect(() => scoreTokenizer({ ...golden, bos: 1e6 })).toThrow(/not in the vocabulary/);
+  const whole = [{ id: -1, special: true, rstrip: false }];
+  expect(() => scoreTokenizer({ ...golden, whole })).toThrow(/not in the vocabulary/);
 });
 
 const stories = "../shared/data/models/stories260K";

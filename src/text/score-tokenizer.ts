@@ -1,6 +1,6 @@
 // BPE whose merges are told by scores: SentencePiece's own files, llama2.c's and GGUF's vocabularies.
 import { check } from "../base/errors.ts";
-import type { AddedToken } from "./added-tokens.ts";
+import { type AddedToken, addedTokenFinders } from "./added-tokens.ts";
 import { assemble } from "./assemble.ts";
 import { sha256 } from "./hash.ts";
 import { prepend, replaceMatches } from "./spans.ts";
@@ -24,9 +24,22 @@ export interface ScoreVocabulary {
   /** What `special` puts around a text. Default: the beginning, not the end. */
   addBos?: boolean;
   addEos?: boolean;
+  /**
+   * Entries that are found whole in a text and never merged: marks that chat templates write, symbols
+   * of a user. Default none: control tokens are never found in a text, as in SentencePiece.
+   */
+  whole?: readonly WholeEntry[];
 }
 
-/** Refuses with `text/vocabulary`. Control tokens are never found in a text, as in SentencePiece. */
+export interface WholeEntry {
+  readonly id: number;
+  /** A mark and not text. */
+  readonly special: boolean;
+  /** Takes the white space after it. */
+  readonly rstrip: boolean;
+}
+
+/** Refuses with `text/vocabulary`. */
 export function scoreTokenizer({
   entries,
   scores,
@@ -36,6 +49,7 @@ export function scoreTokenizer({
   addPrefix = true,
   addBos = true,
   addEos = false,
+  whole = [],
 }: ScoreVocabulary): Tokenizer {
   const d_vocab = entries.length;
   check(scores.length === d_vocab, "text/vocabulary", "scores and entries differ in number", {
@@ -43,18 +57,21 @@ export function scoreTokenizer({
     wanted: d_vocab,
   });
   const marks = [...new Set([unk, bos, eos])].filter((id): id is number => id !== null);
-  for (const id of marks)
+  for (const id of [...marks, ...whole.map(({ id }) => id)])
     check(id >= 0 && id < d_vocab, "text/vocabulary", "a control token is not in the vocabulary", {
       got: id,
       wanted: `0 to ${d_vocab - 1}`,
     });
-  const isMark = new Set(marks);
+  const found = new Map(whole.map((entry) => [entry.id, entry]));
+  const isMark = new Set([...marks, ...found.keys()]);
   const ids = new Map<string, number>();
   entries.forEach((entry, id) => {
     if (!isMark.has(id) && !ids.has(entry)) ids.set(entry, id);
   });
-  const found = Array.from({ length: 256 }, (_, byte) => ids.get(byteName(byte)));
-  const bytes = found.includes(undefined) ? undefined : Int32Array.from(found as number[]);
+  const byteEntries = Array.from({ length: 256 }, (_, byte) => ids.get(byteName(byte)));
+  const bytes = byteEntries.includes(undefined)
+    ? undefined
+    : Int32Array.from(byteEntries as number[]);
   const byteIds = new Set(bytes);
   const text = new Map([...ids].filter(([entry, id]) => entry !== "" && !byteIds.has(id)));
   // Which of the two ways a space is written: a vocabulary has one of them.
@@ -66,15 +83,16 @@ export function scoreTokenizer({
     { ids: text, unk, bytes, fuseUnk: true },
     { ...mergesOf(text, scores, d_vocab), d_vocab },
   );
-  const added: AddedToken[] = marks.map((id) => ({
-    id,
-    content: entries[id]!.trim() || `<${id}>`,
-    special: true,
-    normalized: false,
-    lstrip: false,
-    rstrip: false,
-    single_word: false,
-  }));
+  const added: AddedToken[] = [...isMark].map((id) => {
+    const { special = true, rstrip = false } = found.get(id) ?? {};
+    // llama2.c writes its marks with line ends around them.
+    const content = (found.has(id) ? entries[id]! : entries[id]!.trim()) || `<${id}>`;
+    return { id, content, special, normalized: false, lstrip: false, rstrip, single_word: false };
+  });
+  const { plain: parts } = addedTokenFinders(
+    added.filter(({ id }) => found.has(id)),
+    (text) => text,
+  );
   const named = [...entries];
   for (const { id, content } of added) named[id] = content;
   const policy: SpecialPolicy = {
@@ -84,8 +102,18 @@ export function scoreTokenizer({
   };
   return assemble({
     kind: "bpe",
-    lossless: bytes !== undefined,
-    hash: sha256(JSON.stringify([entries, Array.from(scores), unk, bos, eos, addPrefix])),
+    lossless: bytes !== undefined && !whole.some(({ rstrip }) => rstrip),
+    hash: sha256(
+      JSON.stringify([
+        entries,
+        Array.from(scores),
+        unk,
+        bos,
+        eos,
+        addPrefix,
+        ...(whole.length > 0 ? [whole] : []),
+      ]),
+    ),
     entries: named,
     added,
     decoder: {
@@ -98,10 +126,15 @@ export function scoreTokenizer({
     },
     policy,
     ends: [named[eos ?? bos ?? unk]!],
+    // Every stretch between marks begins as a text does: so do llama.cpp and transformers' Llama.
     walk(source, emit) {
-      if (source.text === "") return;
-      const spaced = space === " " ? source : replaceMatches(source, / /g, space);
-      model(addPrefix ? prepend(spaced, space) : spaced, emit);
+      for (const { spans, id } of parts(source)) {
+        if (id !== undefined) emit(id, spans.from[0]!, spans.to.at(-1)!);
+        else {
+          const spaced = space === " " ? spans : replaceMatches(spans, / /g, space);
+          model(addPrefix ? prepend(spaced, space) : spaced, emit);
+        }
+      }
     },
   });
 }

@@ -1,7 +1,7 @@
 // The tokenizer that a GGUF file carries: SentencePiece's scores, or byte-level merges.
 import { check, fail } from "../../base/errors.ts";
 import type { GgufValue } from "../../formats/gguf/metadata.ts";
-import { scoreTokenizer } from "../../text/score-tokenizer.ts";
+import { scoreTokenizer, type WholeEntry } from "../../text/score-tokenizer.ts";
 import { loadTokenizer, type Tokenizer } from "../../text/tokenizer.ts";
 
 type Metadata = ReadonlyMap<string, GgufValue>;
@@ -15,6 +15,7 @@ interface Where {
 const code = "text/tokenizer-kind";
 const prefix = "tokenizer.ggml.";
 /** Numbers of `token_type`. */
+const unknown = 2;
 const control = 3;
 const userDefined = 4;
 
@@ -125,6 +126,20 @@ function fromScores(metadata: Metadata, { where }: Where): Tokenizer {
     addPrefix: flag(metadata, "add_space_prefix") ?? true,
     addBos: flag(metadata, "add_bos_token") ?? true,
     addEos: flag(metadata, "add_eos_token") ?? false,
+    whole: wholeEntries(metadata, entries),
+  });
+}
+
+/** Files do not say which marks take the white space after them: llama.cpp knows it of Phi 3 alone. */
+function wholeEntries(metadata: Metadata, entries: readonly string[]): WholeEntry[] {
+  const types = numbers(metadata, "token_type");
+  const phi3 = metadata.get("general.architecture") === "phi3";
+  return entries.flatMap((entry, id) => {
+    const type = types?.[id];
+    const special = type === control || type === unknown;
+    if ((!special && type !== userDefined) || entry === "") return [];
+    const rstrip = phi3 && special && !["<unk>", "<s>", "<|endoftext|>"].includes(entry);
+    return [{ id, special, rstrip }];
   });
 }
 
