@@ -1,6 +1,6 @@
 // Which rows of a batch go into one run, and are they tokens at all?
 import { check } from "../base/errors.ts";
-import type { ModelConfig } from "../models/index.ts";
+import { longestRow, type ModelConfig } from "../models/index.ts";
 import { sizeOf, type Tensor, tensor } from "../tensor/tensor.ts";
 
 /** Rows [from, from + n) of the first axis, sharing memory. A single row serves for all. */
@@ -13,13 +13,14 @@ export function rowsOf<T extends Tensor>(all: T, from: number, n: number): T {
 }
 
 export function checkTokens(config: ModelConfig, { dtype, shape, data }: Tensor): void {
-  const wanted = `int32 [batch, pos ≤ ${config.n_ctx}]`;
+  const most = longestRow(config);
+  const wanted = `int32 [batch, pos ≤ ${most}]`;
   check(dtype === "int32" && shape.length === 2, "hooks/tokens", "these are not rows of tokens", {
     got: `${dtype} [${shape.join(", ")}]`,
     wanted,
   });
   check(
-    shape[0]! > 0 && shape[1]! > 0 && shape[1]! <= config.n_ctx,
+    shape[0]! > 0 && shape[1]! > 0 && shape[1]! <= most,
     "hooks/tokens",
     "the rows do not fit the model",
     { got: `[${shape.join(", ")}]`, wanted },

@@ -263,6 +263,16 @@ export function hasExperts(config: ModelConfig, layer: number): boolean {
   return config.experts !== undefined && config.experts.layers?.[layer] !== false;
 }
 
+/**
+ * Tokens of the longest row: `n_ctx`, and beyond it as far as a dynamic rotary scaling is meant to stretch.
+ * Writing stays within `n_ctx`: its cache keeps keys as the shorter text turned them.
+ */
+export function longestRow({ n_ctx, rotary }: ModelConfig): number {
+  const scaling = rotary?.scaling;
+  if (scaling?.type !== "dynamic") return n_ctx;
+  return Math.max(n_ctx, Math.floor(scaling.factor * scaling.original));
+}
+
 /** Bytes of the largest value that one row of `pos` tokens makes on the way: bounds a run's rows. */
 export function largestRowBytes(
   config: ModelConfig,

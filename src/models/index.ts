@@ -12,6 +12,7 @@ export {
   type ImageInput,
   keyValueHeads,
   largestRowBytes,
+  longestRow,
   type Model,
   type ModelConfig,
   type Rotary,
