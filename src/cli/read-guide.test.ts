@@ -3,9 +3,10 @@ import { readFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import { main } from "./program.ts";
 
-const blocks = [
-  ...readFileSync("docs/guide/reading.md", "utf8").matchAll(/^```text\n\$ (.*)\n([\s\S]*?)^```/gm),
-].map(([, command, shown]) => ({ command: command!, shown: shown! }));
+const pages = ["reading", "probes"].map((name) => readFileSync(`docs/guide/${name}.md`, "utf8"));
+const blocks = [...pages.join("\n").matchAll(/^```text\n\$ (.*)\n([\s\S]*?)^```/gm)].map(
+  ([, command, shown]) => ({ command: command!, shown: shown! }),
+);
 
 /** Figures, shades and marks may differ in the last bit; where they stand may not. */
 const rough = (line: string): string =>
@@ -15,7 +16,7 @@ const rough = (line: string): string =>
     .replaceAll("●", "○")
     .trim();
 
-test("the page has commands to try", () => {
+test("the pages have commands to try", () => {
   expect(blocks.length).toBeGreaterThanOrEqual(5);
 });
 

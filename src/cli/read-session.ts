@@ -34,6 +34,8 @@ export interface ReadOptions {
   corrupt?: string;
   patch?: string;
   paths?: boolean;
+  /** A file of labelled texts, or `contexts`. */
+  probe?: string;
   strip?: readonly string[];
   layers?: readonly number[];
   top: number;

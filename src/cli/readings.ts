@@ -8,6 +8,7 @@ import { compositionReading } from "./read-composition.ts";
 import { headsReading } from "./read-heads.ts";
 import { lensReading } from "./read-lens.ts";
 import { patchReading } from "./read-patch.ts";
+import { bundled, probeReading } from "./read-probe.ts";
 import type { Reading, ReadOptions } from "./read-session.ts";
 import { stripReading } from "./read-strip.ts";
 
@@ -21,6 +22,7 @@ export const readings: readonly Reading<unknown>[] = [
   compositionReading,
   attributionReading,
   patchReading,
+  probeReading,
 ] as readonly Reading<unknown>[];
 
 export function readingOptions(command: Command): Command {
@@ -44,6 +46,12 @@ export function readingOptions(command: Command): Command {
     .option("--corrupt <prompt>", "activation patching from this prompt, as long as the other")
     .option("--patch <sites>", "with --corrupt: what is patched (default: resid_pre,z,mlp_out)")
     .option("--paths", "with --corrupt: also each head straight to the logits")
+    .addOption(
+      new Option(
+        "--probe [file]",
+        "can a linear probe read a label; lines of {text, label}",
+      ).preset(bundled),
+    )
     .option("--answer <token>", "the next token in question, as text or #id (default: likeliest)")
     .option("--wrong <token>", "the token it is compared with (default: the likeliest other)")
     .option("--layers <list>", "layers that are read, e.g. 0,4-6 (default: all)", layerList);

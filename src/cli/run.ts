@@ -31,7 +31,7 @@ interface Options extends CommonOptions, InterventionOptions, ModelOptions, Read
 }
 
 /** Readings that need no prompt. */
-const ofWeights = ["heads", "circuits", "composition"];
+const withoutPrompt = ["heads", "circuits", "composition", "probe"];
 /** Long work says every so often where it is. */
 const saidEvery = 10_000;
 
@@ -57,7 +57,7 @@ export function define(command: Command): Command {
 
 export async function run(reference: string, options: Options): Promise<number> {
   const asked = askedReadings(options);
-  const needless = asked.every(({ name }) => ofWeights.includes(name));
+  const needless = asked.every(({ name }) => withoutPrompt.includes(name));
   check(
     options.prompt !== undefined || options.pixels !== undefined || (asked.length > 0 && needless),
     "option/unknown",
