@@ -13,15 +13,14 @@ import { packageVersion } from "../workspace/package.ts";
 import { openWorkspace, type Workspace } from "../workspace/workspace.ts";
 import { bytes, figures } from "./format.ts";
 import { print } from "./job.ts";
-import { findModel, type ModelOptions, modelOptions } from "./models.ts";
+import { findModel, type ModelOptions, modelOptions, towerOption } from "./models.ts";
 import { type CommonOptions, commonOptions } from "./options.ts";
 import { type SiteEntry, siteEntries, siteTable } from "./site-table.ts";
 
 export function define(command: Command): Command {
-  return modelOptions(commonOptions(command, { seed: false })).argument(
-    "[name]",
-    "a model (by name, folder, file or hub id) or a dictionary",
-  );
+  return modelOptions(commonOptions(command, { seed: false }))
+    .addOption(towerOption())
+    .argument("[name]", "a model (by name, folder, file or hub id) or a dictionary");
 }
 
 export async function run(

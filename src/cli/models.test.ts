@@ -83,3 +83,13 @@ test("a chat template that the file lacks is asked for in vain", async () => {
   const { err } = await cli("generate", gguf, "--prompt", "x", "--chat", "--quiet");
   expect(err).toMatch(/text\/chat-template/);
 });
+
+test("info reads either tower of CLIP", async () => {
+  const clip = "test/golden/encoders/clip";
+  for (const tower of ["text", "image"]) {
+    const { code, out } = await cli("info", clip, "--tower", tower, "--json", "--no-cache");
+    expect(code).toBe(0);
+    expect(JSON.parse(out).config.encoder.image !== undefined).toBe(tower === "image");
+  }
+  expect((await cli("info", clip)).err).toContain("model/tower");
+});

@@ -1,5 +1,5 @@
 // Which model is meant on the command line, how is it opened, and what is said while that takes time?
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Progress } from "../base/progress.ts";
 import { type Model, openModel, resolveModel, type Tower } from "../models/index.ts";
 import { modelShelf } from "../server/models.ts";
@@ -26,6 +26,11 @@ export function modelOptions(command: Command): Command {
     .option("--no-cache", "widen half weights in memory, and keep no float32 copy")
     .option("--blocks", "read weights that lie in blocks of fewer than 8 bits")
     .option("--trained <model>", "say how far such blocks are from the weights of this model");
+}
+
+/** For commands that read images too. */
+export function towerOption(): Option {
+  return new Option("--tower <which>", "of CLIP").choices(["text", "image"]);
 }
 
 /** A folder or a file. Errors: `model/missing`, with the line that fetches it where it is a hub id. */

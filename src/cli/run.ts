@@ -1,5 +1,5 @@
 // micrographia run: what a model makes of a prompt, read at any site, without and with interventions.
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { check } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
 import type { Intervention } from "../hooks/index.ts";
@@ -13,7 +13,13 @@ import {
   several,
 } from "./interventions.ts";
 import { print } from "./job.ts";
-import { findModel, type ModelOptions, modelArgument, modelOptions } from "./models.ts";
+import {
+  findModel,
+  type ModelOptions,
+  modelArgument,
+  modelOptions,
+  towerOption,
+} from "./models.ts";
 import { type CommonOptions, commonOptions, positive } from "./options.ts";
 import { tokenLabel } from "./picture.ts";
 import { encoderLines, encoderReport } from "./read-encoder.ts";
@@ -41,7 +47,7 @@ export function define(command: Command): Command {
     .optionsGroup("What is read, and where:")
     .option("--prompt <text>", "what it reads; token ids where a model has no tokenizer")
     .option("--pixels <file>", "an image, ready for the model: .npy, or .safetensors[#tensor]")
-    .addOption(new Option("--tower <which>", "of CLIP").choices(["text", "image"]))
+    .addOption(towerOption())
     .option(
       "--site <glob>",
       "where to look, e.g. blocks.*.attn.hook_pattern; may be repeated",
