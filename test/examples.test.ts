@@ -7,6 +7,7 @@ import { main as ablate } from "../examples/04-ablate-a-neuron.ts";
 import { main as describeFeatures } from "../examples/05-describe-features.ts";
 import { main as claims } from "../examples/06-a-claim-and-its-control.ts";
 import { main as touch } from "../examples/07-touch-and-undo.ts";
+import { main as readTwice } from "../examples/08-read-it-twice.ts";
 import { listOrganisms } from "../src/index.ts";
 
 const grown = grow();
@@ -63,4 +64,15 @@ test("07: a gradient names the neuron; ablating and editing it cost the logit th
   expect(edited).toBeCloseTo(predicted, 3);
   expect(predicted).toBeGreaterThan(0.05);
   expect(back).toBe(true);
+});
+
+test("08: what a text gains from having been read hangs on the previous-token head", async ({
+  skip,
+}) => {
+  if (!(await listOrganisms()).includes("field-4l")) skip("field-4l is not bundled");
+  const { gain, head, difference } = (await readTwice({ texts: 24 }))!;
+  expect(gain.low).toBeGreaterThan(0);
+  // By the head scores of `run field-4l --heads` it looks at the token before.
+  expect(head).toBe("0.0");
+  expect(difference.value).toBeGreaterThan(0);
 });
