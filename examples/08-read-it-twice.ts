@@ -1,6 +1,7 @@
 // Does a model copy what it has read? Texts are read twice, and heads are silenced in turn: which one carries the gain?
 import { pathToFileURL } from "node:url";
 import { bootstrapInterval, type Estimate, resampleDocuments } from "../src/evidence/index.ts";
+import { scale } from "../src/hooks/index.ts";
 import {
   ablate,
   type Intervention,
@@ -48,53 +49,57 @@ export async function main({ texts = 96 } = {}) {
       return own.reduce((sum, loss) => sum + loss, 0) / own.length;
     });
   };
-  /** How much better each text is foretold behind itself than behind the other. */
-  const gains = async (of: [Int32Array, Int32Array][], silent?: number): Promise<number[]> => {
-    const { n_heads } = model.config;
-    const where = (head: number) => ({
-      sites: "z",
-      layers: [Math.floor(head / n_heads)],
-      heads: [head % n_heads],
-    });
-    const interventions = silent === undefined ? [] : [ablate(where(silent))];
-    const behindOther = await second(
-      of.map(([ids, other]) => [other, ids]),
+  /** Each text behind another, and how much better it is foretold behind itself. */
+  const read = async (of: [Int32Array, Int32Array][], interventions: Intervention[] = []) => {
+    const other = await second(
+      of.map(([ids, before]) => [before, ids]),
       interventions,
     );
-    const behindItself = await second(
+    const itself = await second(
       of.map(([ids]) => [ids, ids]),
       interventions,
     );
-    return behindOther.map((loss, i) => loss - behindItself[i]!);
+    return { loss: mean(other), gain: other.map((loss, i) => loss - itself[i]!) };
   };
-  const silenced = async (of: [Int32Array, Int32Array][]): Promise<number[][]> => {
-    const all: number[][] = [];
-    for (let head = 0; head < model.config.n_layers * model.config.n_heads; head++)
-      all.push(await gains(of, head));
-    return all;
-  };
+  const { n_heads, n_layers } = model.config;
+  const silent = (head: number): Intervention[] => [
+    ablate({ sites: "z", layers: [Math.floor(head / n_heads)], heads: [head % n_heads] }),
+  ];
 
   // The head that the gain needs most is chosen on some texts, and judged on others.
-  const chosen = (await silenced(pairs("select"))).map(mean);
-  const head = chosen.indexOf(Math.min(...chosen));
+  const few = pairs("select");
+  const onSelect: number[] = [];
+  for (let head = 0; head < n_layers * n_heads; head++)
+    onSelect.push(mean((await read(few, silent(head))).gain));
+  const head = onSelect.indexOf(Math.min(...onSelect));
   const of = pairs("eval");
-  const gain = await gains(of);
-  const without = await silenced(of);
+  const whole = await read(of);
+  const without = await read(of, silent(head));
+
+  // The control does as much harm without touching attention: all MLPs are weakened until the loss
+  // behind another text is as high.
+  const weakened = (factor: number) => read(of, [scale("mlp_out", factor)]);
+  let [low, high] = [0, 1];
+  for (let step = 0; step < 8; step++) {
+    const middle = (low + high) / 2;
+    if ((await weakened(middle)).loss > without.loss) low = middle;
+    else high = middle;
+  }
+  const control = await weakened(high);
   await backend.release();
-  const own = without[head]!;
-  const rest = without.filter((one) => one !== own);
-  const others = of.map((_, i) => mean(rest.map((one) => one[i]!)));
+
   const resamples = resampleDocuments(new Uint8Array(of.length).fill(1), random(0).stream("texts"));
   const ones = new Float64Array(of.length).fill(1);
   const estimate = (each: number[]): Estimate =>
     bootstrapInterval([each, ones], ([sum, n]) => sum! / n!, resamples);
   return {
     texts: of.length,
-    head: `${Math.floor(head / model.config.n_heads)}.${head % model.config.n_heads}`,
-    gain: estimate(gain),
-    without: estimate(own),
-    withoutAnother: estimate(others),
-    difference: estimate(others.map((x, i) => x - own[i]!)),
+    head: `${Math.floor(head / n_heads)}.${head % n_heads}`,
+    losses: { whole: whole.loss, without: without.loss, control: control.loss },
+    gain: estimate(whole.gain),
+    without: estimate(without.gain),
+    control: estimate(control.gain),
+    difference: estimate(control.gain.map((x, i) => x - without.gain[i]!)),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Context } from "../base/progress.ts";
 import type { FeatureColumns } from "../dictionaries/sparse.ts";
 import { findSite, type Model, siteWidth } from "../models/index.ts";
 import type { Backend } from "../runtime/index.ts";
-import type { TokenRows } from "../text/pack.ts";
+import { spreadRows, type TokenRows } from "../text/pack.ts";
 import { columnBuilder } from "./columns.ts";
 
 export interface NeuronSource {
@@ -40,7 +40,7 @@ export async function neuronThreshold(
   const { config } = model;
   const d = siteWidth(config, site);
   const { n_ctx } = select;
-  const rows = everyNth(select, Math.max(1, Math.floor(sampleValues / (n_ctx * d))));
+  const rows = spreadRows(select, Math.floor(sampleValues / (n_ctx * d)));
   const sample = new Float32Array(rows.rows * n_ctx * d);
   let at = 0;
   for await (const { acts } of activationStream(model, backend, rows, { site }, context)) {
@@ -78,16 +78,4 @@ export async function recordNeurons(
     context.onProgress?.({ stage, done: range[1] * n_ctx, total, unit: "tokens" });
   }
   return builder.done();
-}
-
-/** So many rows, spread over all of them. */
-function everyNth(all: TokenRows, count: number): Pick<TokenRows, "n_ctx" | "rows" | "tokens"> {
-  const { n_ctx } = all;
-  const rows = Math.min(count, all.rows);
-  const tokens = new Int32Array(rows * n_ctx);
-  for (let i = 0; i < rows; i++) {
-    const from = Math.floor((i * all.rows) / rows) * n_ctx;
-    tokens.set(all.tokens.subarray(from, from + n_ctx), i * n_ctx);
-  }
-  return { n_ctx, rows, tokens };
 }

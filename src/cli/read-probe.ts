@@ -10,6 +10,7 @@ import { beginRows, textLength } from "../pipelines/rows.ts";
 import { tensor } from "../tensor/tensor.ts";
 import { packRows, readFieldGuide, type TokenRows } from "../text/index.ts";
 import { parseLabelled } from "../text/labelled.ts";
+import { spreadRows } from "../text/pack.ts";
 import { hundredths, number } from "./format.ts";
 import { aligned } from "./picture.ts";
 import { type Reading, type Session, shownLayers } from "./read-session.ts";
@@ -60,8 +61,8 @@ export const probeReading: Reading<ProbeReport> = {
       Math.floor(heldBytes / (8 * model.config.d_model * sites.length)),
     );
     const [learned, tested] = [
-      await read(session, some(select, most), labels, sites),
-      await read(session, some(judged, most), labels, sites),
+      await read(session, spreadRows(select, Math.floor(most / select.n_ctx)), labels, sites),
+      await read(session, spreadRows(judged, Math.floor(most / judged.n_ctx)), labels, sites),
     ];
     const found = sites.map((site) => {
       const [from, on] = [learned, tested].map(({ acts, ...rest }) => ({
@@ -154,8 +155,11 @@ async function splitsOf({ tokenizer, config }: Model, from: string, seed: number
       got: `no text to ${split === "select" ? "learn from" : "judge on"}`,
       wanted: "two texts of each label",
     });
-    const needed = Math.max(...own.map(({ text }) => tokenizer.encode(text).length)) + 1;
-    const n_ctx = Math.min(longest, config.n_ctx, needed + tokenizer.policy.before.length);
+    const most = own.reduce(
+      (most, { text }) => (most >= longest ? most : Math.max(most, tokenizer.encode(text).length)),
+      0,
+    );
+    const n_ctx = Math.min(longest, config.n_ctx, most + 1 + tokenizer.policy.before.length);
     const rows = packRows(
       tokenizer,
       random(seed)
@@ -170,27 +174,6 @@ async function splitsOf({ tokenizer, config }: Model, from: string, seed: number
     return beginRows(rows, tokenizer);
   };
   return { labels, select: packed("select"), judged: packed("eval") };
-}
-
-/** Rows with `most` tokens at most, drawn evenly. */
-function some(all: TokenRows, most: number): TokenRows {
-  const { n_ctx } = all;
-  const rows = Math.max(1, Math.min(all.rows, Math.floor(most / n_ctx)));
-  const pick = <T extends Int32Array | Uint16Array>(from: T, out: T): T => {
-    for (let i = 0; i < rows; i++) {
-      const at = Math.floor((i * all.rows) / rows) * n_ctx;
-      out.set(from.subarray(at, at + n_ctx), i * n_ctx);
-    }
-    return out;
-  };
-  const n = rows * n_ctx;
-  return {
-    ...all,
-    rows,
-    tokens: pick(all.tokens, new Int32Array(n)),
-    context: pick(all.context, new Uint16Array(n)),
-    doc: pick(all.doc, new Int32Array(n)),
-  };
 }
 
 interface Labelled {

@@ -64,3 +64,10 @@ test.each([
     expect.objectContaining({ code: "text/labels", where: expect.stringMatching(/line 2$/) }),
   );
 });
+
+test("a text that is given to both splits is refused", () => {
+  const row = { text: "abc", label: "a" };
+  expect(() => parse({ ...row, split: "eval" }, { ...row, split: "select" })).toThrow(
+    expect.objectContaining({ code: "text/labels", where: "a.jsonl:2" }),
+  );
+});

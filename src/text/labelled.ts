@@ -18,7 +18,8 @@ const LineSchema = z.strictObject({
 
 /**
  * Texts without a `split` are dealt in turn, each label's own, in an order that `seed` gives. A text that
- * comes twice stays in one split. Errors: `text/labels` (no JSON, another shape, spans that overlap).
+ * comes twice stays in one split. Errors: `text/labels` (no JSON, another shape, spans that
+ * overlap, a text in both splits).
  */
 export function parseLabelled(
   lines: string,
@@ -29,7 +30,15 @@ export function parseLabelled(
     return [{ ...parseLine(line, `${where}, line ${i + 1}`), id: `${where}:${i + 1}` }];
   });
   const dealt = new Map<string, "select" | "eval">();
-  for (const { text, split } of rows) if (split !== undefined) dealt.set(text, split);
+  for (const { id, text, split } of rows) {
+    if (split === undefined) continue;
+    check((dealt.get(text) ?? split) === split, "text/labels", "a text is in both splits", {
+      where: id,
+      got: text.slice(0, 40),
+      wanted: "each text either to learn from or to judge on",
+    });
+    dealt.set(text, split);
+  }
   const counts = new Map<string, number>();
   for (const { text, label } of random(seed)
     .stream("labelled")
@@ -39,12 +48,12 @@ export function parseLabelled(
     counts.set(label, n + 1);
     dealt.set(text, n % 2 === 0 ? "select" : "eval");
   }
-  return rows.map(({ id, text, label, spans = [], split }) => ({
+  return rows.map(({ id, text, label, spans = [] }) => ({
     id,
     text,
     context: label,
     source: "file",
-    split: split ?? dealt.get(text)!,
+    split: dealt.get(text)!,
     spans: spans.map(({ start, end, label: context }) => ({ start, end, context })),
   }));
 }

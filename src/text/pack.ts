@@ -47,6 +47,27 @@ export function packRows(
   return packer.take(Math.floor(packer.length / n_ctx));
 }
 
+/** So many rows at most, spread over all of them. */
+export function spreadRows(all: TokenRows, count: number): TokenRows {
+  const { n_ctx } = all;
+  const rows = Math.max(1, Math.min(count, all.rows));
+  const pick = <T extends Int32Array | Uint16Array>(from: T, out: T): T => {
+    for (let i = 0; i < rows; i++) {
+      const at = Math.floor((i * all.rows) / rows) * n_ctx;
+      out.set(from.subarray(at, at + n_ctx), i * n_ctx);
+    }
+    return out;
+  };
+  const n = rows * n_ctx;
+  return {
+    ...all,
+    rows,
+    tokens: pick(all.tokens, new Int32Array(n)),
+    context: pick(all.context, new Uint16Array(n)),
+    doc: pick(all.doc, new Int32Array(n)),
+  };
+}
+
 /** Rows as documents come: for growing, where they never end. */
 export interface Packer {
   /** Tokens that wait to be taken. */
